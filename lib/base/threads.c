@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/* Parallel loops: the only file that knows OpenMP. */
+#include "base/threads.h"
+
+#include <sched.h>
+#include <unistd.h>
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
+void sv_parallel(int n_threads, int n_tasks, sv_task_fn fn, void *arg)
+{
+#ifdef _OPENMP
+    if (n_threads > n_tasks)
+        n_threads = n_tasks;
+    if (n_threads > 1 && !omp_in_parallel()) {
+#pragma omp parallel for schedule(dynamic, 1) num_threads(n_threads)
+        for (int i = 0; i < n_tasks; i++)
+            fn(arg, i, omp_get_thread_num());
+        return;
+    }
+#endif
+    (void)n_threads;
+    for (int i = 0; i < n_tasks; i++)
+        fn(arg, i, 0);
+}
+
+int sv_threads_available(void)
+{
+#ifdef CPU_COUNT
+    cpu_set_t set;
+    if (!sched_getaffinity(0, sizeof set, &set) && CPU_COUNT(&set) > 0)
+        return CPU_COUNT(&set);
+#endif
+    long n = sysconf(_SC_NPROCESSORS_ONLN);
+    return n > 0 ? (int)n : 1;
+}

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+libcore_la_SOURCES += lib/tensor/matmul.h

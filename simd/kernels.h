@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/* The table of kernels. simd/ref is the definition of each; the other folders
+ * hold faster ways to the same answer. A table is filled once by dispatch.c and
+ * is constant afterwards. Pointers may be unaligned unless said otherwise, n may
+ * be 0, and nothing is read or written past n. */
+#ifndef SV_KERNELS_H
+#define SV_KERNELS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define SV_KERNEL_TYPES 31        /* = SV_N_TYPES, GGUF numbering */
+
+typedef struct sv_kernels {
+    const char *isa;              /* "c", "avx2", "avx512", "neon", "neon_dotprod" */
+
+    /* ---- float vectors (ref/float.c) ------------------------------------- */
+    float (*dot_f32)(const float *x, const float *y, int n);
+    float (*dot_f16)(const uint16_t *x, const float *y, int n);          /* x half  */
+    void (*axpy_f32)(float *y, float a, const float *x, int n);          /* y += a x */
+    void (*axpy_f16)(float *y, float a, const uint16_t *x, int n);
+    void (*add_f32)(float *y, const float *x, int n);                    /* y += x  */
+    void (*scale_f32)(float *y, float a, int n);                         /* y *= a  */
+    /* y = x / sqrt(mean(x^2) + eps) * w */
+    void (*rms_norm)(float *y, const float *x, const float *w, int n, float eps);
+    /* y = (x - mean) / sqrt(var + eps) * w + b */
+    void (*layer_norm)(float *y, const float *x, const float *w, const float *b, int n, float eps);
+    /* x = exp(x - max) / sum, in place; all -inf gives 0 */
+    void (*softmax)(float *x, int n);
+    void (*silu_mul)(float *y, const float *gate, const float *up, int n); /* silu(gate) up */
+    void (*gelu)(float *x, int n);                                       /* exact, erf */
+    void (*gelu_quick)(float *x, int n);                                 /* x sigmoid(1.702 x) */
+    /* rotates adjacent pairs (x[2i], x[2i+1]) by the angle with cos[i], sin[i] */
+    void (*rope)(float *x, const float *cos, const float *sin, int n_pairs);
+
+    /* ---- conversions (ref/convert.c); round to nearest even -------------- */
+    void (*f16_to_f32)(float *y, const uint16_t *x, size_t n);
+    void (*f32_to_f16)(uint16_t *y, const float *x, size_t n);
+    void (*bf16_to_f32)(float *y, const uint16_t *x, size_t n);
+    void (*f32_to_bf16)(uint16_t *y, const float *x, size_t n);
+
+    /* ---- blocks to floats (ref/dequant.c): n values of a type; NULL: unknown */
+    void (*dequant[SV_KERNEL_TYPES])(float *y, const void *x, size_t n);
+
+    /* ---- float GEMM without BLAS (ref/gemm_f32.c):
+     * c[m][n] = a[m][k] b[n][k]^T, rows lda, ldb, ldc apart ---------------- */
+    void (*gemm_f32)(float *c, int ldc, const float *a, int lda, const float *b, int ldb,
+                     int m, int n, int k);
+} sv_kernels;
+
+/* The table for this machine, capped by SPARSEVLM_ISA; the first call decides.
+ * Thread safe. */
+const sv_kernels *sv_kernels_get(void);
+/* The table of one rung ("c", "avx2", ...), NULL if this machine or build
+ * cannot run it. For tests and benchmarks. */
+const sv_kernels *sv_kernels_for(const char *isa);
+/* Rungs of this build, weakest first, NULL-terminated. */
+extern const char *const sv_isa_names[];
+/* 1 if processor and operating system can run the rung. */
+int sv_cpu_can(const char *isa);
+
+#endif

@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: MIT
+# Tests link libcore.la and see internal names. A new unit test is the file
+# tests/unit/NAME.c and one line here; with further files it has a _SOURCES line.
+EXTRA_DIST += tests/check.h tests/data
+LDADD = libcore.la $(CMOCKA_LIBS)
+
+unit_tests = \
+	tests/unit/base
+
+kernel_tests =
+
+script_tests =
+
+check_PROGRAMS += $(unit_tests) $(kernel_tests)
+TESTS += $(unit_tests) $(kernel_tests) $(script_tests)
+EXTRA_DIST += $(script_tests)
+AM_TESTS_ENVIRONMENT = top_srcdir='$(top_srcdir)' top_builddir='$(top_builddir)' \
+	SVLM_TEST_DATA='$(abs_top_srcdir)/tests/data'; \
+	export top_srcdir top_builddir SVLM_TEST_DATA;
