@@ -1,1 +1,2 @@
 # SPDX-License-Identifier: MIT
+libcore_la_SOURCES += lib/llm/llm.h
