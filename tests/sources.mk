@@ -5,7 +5,8 @@ EXTRA_DIST += tests/check.h tests/data
 LDADD = libcore.la $(CMOCKA_LIBS)
 
 unit_tests = \
-	tests/unit/base
+	tests/unit/base \
+	tests/unit/options
 
 kernel_tests =
 
