@@ -12,7 +12,7 @@
 #define SV_KERNEL_TYPES 31        /* = SV_N_TYPES, GGUF numbering */
 
 typedef struct sv_kernels {
-    const char *isa;              /* "c", "avx2", "avx512", "neon", "neon_dotprod" */
+    const char *isa;              /* "c", "avx2", "avx512", "neon", ... */
 
     /* ---- float vectors (ref/float.c) ------------------------------------- */
     float (*dot_f32)(const float *x, const float *y, int n);
@@ -54,9 +54,9 @@ const sv_kernels *sv_kernels_get(void);
 /* The table of one rung ("c", "avx2", ...), NULL if this machine or build
  * cannot run it. For tests and benchmarks. */
 const sv_kernels *sv_kernels_for(const char *isa);
-/* Rungs of this build, weakest first, NULL-terminated. */
-extern const char *const sv_isa_names[];
-/* 1 if processor and operating system can run the rung. */
+/* Rungs of this build, weakest (0, "c") first; NULL past the strongest. */
+const char *sv_isa_name(int rung);
+/* 1 if processor, operating system and this build can run the rung. */
 int sv_cpu_can(const char *isa);
 
 #endif

@@ -1,4 +1,49 @@
 # SPDX-License-Identifier: MIT
 # Each kernel set is a small library with its own flags; everything else is
 # compiled for the baseline.
-libcore_la_SOURCES += simd/kernels.h
+libcore_la_SOURCES += \
+	simd/cpu.h simd/cpu_arm.c simd/cpu_x86.c simd/dispatch.c simd/half.h simd/kernels.h simd/sets.h \
+	simd/ref/convert.c simd/ref/dequant.c simd/ref/fill.c simd/ref/float.c simd/ref/gemm_f32.c \
+	simd/ref/ref.h
+
+if ISA_AVX2
+noinst_LTLIBRARIES += libsimd_avx2.la
+libsimd_avx2_la_SOURCES = simd/avx2/fill.c
+libsimd_avx2_la_CFLAGS = $(AM_CFLAGS) $(ISA_AVX2_CFLAGS)
+libcore_la_LIBADD += libsimd_avx2.la
+endif
+
+if ISA_AVX512
+noinst_LTLIBRARIES += libsimd_avx512.la
+libsimd_avx512_la_SOURCES = simd/avx512/fill.c
+libsimd_avx512_la_CFLAGS = $(AM_CFLAGS) $(ISA_AVX512_CFLAGS)
+libcore_la_LIBADD += libsimd_avx512.la
+endif
+
+if ISA_AVX512_BF16
+noinst_LTLIBRARIES += libsimd_avx512_bf16.la
+libsimd_avx512_bf16_la_SOURCES = simd/avx512_bf16/fill.c
+libsimd_avx512_bf16_la_CFLAGS = $(AM_CFLAGS) $(ISA_AVX512_BF16_CFLAGS)
+libcore_la_LIBADD += libsimd_avx512_bf16.la
+endif
+
+if ISA_NEON
+noinst_LTLIBRARIES += libsimd_neon.la
+libsimd_neon_la_SOURCES = simd/neon/fill.c
+libsimd_neon_la_CFLAGS = $(AM_CFLAGS) $(ISA_NEON_CFLAGS)
+libcore_la_LIBADD += libsimd_neon.la
+endif
+
+if ISA_NEON_DOTPROD
+noinst_LTLIBRARIES += libsimd_neon_dotprod.la
+libsimd_neon_dotprod_la_SOURCES = simd/neon_dotprod/fill.c
+libsimd_neon_dotprod_la_CFLAGS = $(AM_CFLAGS) $(ISA_NEON_DOTPROD_CFLAGS)
+libcore_la_LIBADD += libsimd_neon_dotprod.la
+endif
+
+if ISA_NEON_I8MM
+noinst_LTLIBRARIES += libsimd_neon_i8mm.la
+libsimd_neon_i8mm_la_SOURCES = simd/neon_i8mm/fill.c
+libsimd_neon_i8mm_la_CFLAGS = $(AM_CFLAGS) $(ISA_NEON_I8MM_CFLAGS)
+libcore_la_LIBADD += libsimd_neon_i8mm.la
+endif
