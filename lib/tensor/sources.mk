@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-libcore_la_SOURCES += lib/tensor/matmul.h
+libcore_la_SOURCES += lib/tensor/attention.h lib/tensor/matmul.h
