@@ -6,6 +6,7 @@ LDADD = libcore.la $(CMOCKA_LIBS)
 
 unit_tests = \
 	tests/unit/base \
+	tests/unit/gguf_read \
 	tests/unit/options
 
 kernel_tests =

@@ -35,7 +35,10 @@ typedef struct sv_gguf {
     char *names;
 } sv_gguf;
 
-/* *g is all zero after a failure. The map must outlive g. */
+/* *g is all zero after a failure. The map must outlive g. Nothing is allocated
+ * before the counts are known to fit the file. Names of keys and tensors with
+ * zero bytes, empty or double ones are refused, invalid UTF-8 is not (messages
+ * escape it); tensors of types that we do not run are refused. */
 svlm_status sv_gguf_parse(sv_gguf *g, const sv_map *map, svlm_error *err);
 void sv_gguf_free(sv_gguf *g);    /* all zero is fine */
 
