@@ -27,8 +27,7 @@ const char *svlm_strstatus(svlm_status status)
     return "unknown status";
 }
 
-/* Copies in to out, printable characters as they are, all else as \xNN. */
-static void escape(char *out, size_t cap, const char *in)
+void sv_escape(char *out, size_t cap, const char *in)
 {
     const uint8_t *s = (const uint8_t *)in;
     size_t left = strlen(in), used = 0;
@@ -61,6 +60,6 @@ svlm_status sv_fail(svlm_error *err, svlm_status status, const char *fmt, ...)
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
     err->status = status;
-    escape(err->message, sizeof err->message, text);
+    sv_escape(err->message, sizeof err->message, text);
     return status;
 }

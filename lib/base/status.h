@@ -15,4 +15,7 @@
  * UTF-8 in the finished sentence are escaped as \xNN; a long one is cut. */
 svlm_status sv_fail(svlm_error *err, svlm_status status, const char *fmt, ...) SV_PRINTF(3, 4);
 
+/* The same escaping for names that come from files: out holds cap > 0 bytes. */
+void sv_escape(char *out, size_t cap, const char *in);
+
 #endif
