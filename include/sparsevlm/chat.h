@@ -59,7 +59,7 @@ SVLM_API svlm_status svlm_chat_add_tokens(svlm_chat *chat, const int32_t *ids, s
 
 /* Evaluates the turn; pruning happens here. Afterwards svlm_chat_next yields the
  * answer. Asking before the last answer ended breaks that answer off. On an
- * error the conversation is as it was before the turn. */
+ * error the conversation is as it was before the turn's parts were added. */
 SVLM_API svlm_status svlm_chat_ask(svlm_chat *chat, svlm_error *err);
 
 /* The next piece of the answer: whole UTF-8 characters, valid until the next
@@ -70,10 +70,11 @@ SVLM_API svlm_status svlm_chat_next(svlm_chat *chat, const char **piece, size_t 
 /* Forgets the conversation, keeps the memory. */
 SVLM_API svlm_status svlm_chat_reset(svlm_chat *chat, svlm_error *err);
 
-/* After ask or next: the token last produced (-1: none), and the logits it will
- * be followed by, [n_vocab], valid until the next call. */
+/* After ask or next: the token last produced (-1: none), and the logits of what
+ * follows it, [n_vocab], valid until the next call. They are computed when first
+ * needed, here or by next; NULL: nothing was asked, busy, or it failed. */
 SVLM_API int32_t svlm_chat_last_token(const svlm_chat *chat);
-SVLM_API const float *svlm_chat_logits(const svlm_chat *chat, int *n_vocab);
+SVLM_API const float *svlm_chat_logits(svlm_chat *chat, int *n_vocab);
 
 typedef struct svlm_chat_stats {
     size_t size;

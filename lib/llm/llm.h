@@ -78,6 +78,7 @@ typedef struct sv_sampler sv_sampler;
 /* NaN or negative values are ARG. Memory for n_vocab candidates is taken here, none later. */
 svlm_status sv_sampler_new(sv_sampler **out, const sv_sampler_options *o, const sv_vocab *v,
                            svlm_error *err);
+size_t sv_sampler_cost(const sv_vocab *v);        /* bytes of it */
 void sv_sampler_free(sv_sampler *s);
 void sv_sampler_accept(sv_sampler *s, int32_t token);          /* for the repeat penalty */
 /* -1 when no logit is finite. Never gives an id that sv_vocab_may_sample refuses. */
