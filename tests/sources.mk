@@ -7,6 +7,7 @@ LDADD = libcore.la $(CMOCKA_LIBS)
 unit_tests = \
 	tests/unit/base \
 	tests/unit/gguf_read \
+	tests/unit/gguf_write \
 	tests/unit/options
 
 kernel_tests =
