@@ -43,9 +43,9 @@ typedef struct sv_kernels {
     void (*dequant[SV_KERNEL_TYPES])(float *y, const void *x, size_t n);
 
     /* ---- float GEMM without BLAS (ref/gemm_f32.c):
-     * c[m][n] = a[m][k] b[n][k]^T, rows lda, ldb, ldc apart ---------------- */
+     * c[m][n] = a[m][k] b[n][k]^T (+ c if add), rows lda, ldb, ldc apart ---- */
     void (*gemm_f32)(float *c, int ldc, const float *a, int lda, const float *b, int ldb,
-                     int m, int n, int k);
+                     int m, int n, int k, int add);
 } sv_kernels;
 
 /* The table for this machine, capped by SPARSEVLM_ISA; the first call decides.

@@ -13,10 +13,18 @@ void sv_parallel(int n_threads, int n_tasks, sv_task_fn fn, void *arg)
 #ifdef _OPENMP
     if (n_threads > n_tasks)
         n_threads = n_tasks;
-    if (n_threads > 1 && !omp_in_parallel()) {
-#pragma omp parallel for schedule(dynamic, 1) num_threads(n_threads)
-        for (int i = 0; i < n_tasks; i++)
-            fn(arg, i, omp_get_thread_num());
+    if (n_threads < 1)
+        n_threads = 1;
+    if (!omp_get_level()) {
+#pragma omp parallel num_threads(n_threads)
+        {
+            /* For these threads in this region only: a BLAS that they call stays on
+             * its thread, also when the region has a single one. */
+            omp_set_num_threads(1);
+#pragma omp for schedule(dynamic, 1)
+            for (int i = 0; i < n_tasks; i++)
+                fn(arg, i, omp_get_thread_num());
+        }
         return;
     }
 #endif

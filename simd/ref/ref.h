@@ -40,6 +40,6 @@ void sv_dequant_q5_k_ref(float *y, const void *x, size_t n);
 void sv_dequant_q6_k_ref(float *y, const void *x, size_t n);
 
 void sv_gemm_f32_ref(float *c, int ldc, const float *a, int lda, const float *b, int ldb,
-                     int m, int n, int k);
+                     int m, int n, int k, int add);
 
 #endif
