@@ -1,21 +1,17 @@
 # SPDX-License-Identifier: MIT
 # Tests link libcore.la and see internal names. A new unit test is the file
 # tests/unit/NAME.c and one line here; with further files it has a _SOURCES line.
-EXTRA_DIST += tests/check.h tests/golden_units.h tests/data
-LDADD = libcore.la $(CMOCKA_LIBS) $(JANSSON_LIBS)
+EXTRA_DIST += tests/check.h tests/data
+LDADD = libcore.la $(CMOCKA_LIBS)
 
 unit_tests = \
 	tests/unit/base \
 	tests/unit/gguf_read \
 	tests/unit/gguf_write \
-	tests/unit/options \
-	tests/unit/prune_raters \
-	tests/unit/prune_rank \
-	tests/unit/prune_recycle \
-	tests/unit/prune_score \
-	tests/unit/prune_select
+	tests/unit/options
 
-kernel_tests =
+kernel_tests = \
+	tests/kernels/quant
 
 script_tests =
 
