@@ -8,10 +8,16 @@ unit_tests = \
 	tests/unit/base \
 	tests/unit/gguf_read \
 	tests/unit/gguf_write \
+	tests/unit/image \
 	tests/unit/options
 
-kernel_tests = \
-	tests/kernels/quant
+# Tests against the golden data read it with these.
+golden_sources = tests/golden.c tests/golden.h
+golden_libs = $(LDADD) $(JANSSON_LIBS)
+tests_unit_image_SOURCES = tests/unit/image.c $(golden_sources)
+tests_unit_image_LDADD = $(golden_libs)
+
+kernel_tests =
 
 script_tests =
 

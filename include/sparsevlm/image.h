@@ -14,8 +14,9 @@ typedef struct svlm_image svlm_image;
 
 typedef struct svlm_image_options {
     size_t size;
-    uint64_t max_pixels;          /* refuse more, from the header alone; 0: 2^26 */
-    int exif_rotate;              /* 1: apply a JPEG's EXIF orientation          */
+    uint64_t max_pixels;          /* refuse more, from the header alone; 0: 2^26;
+                                     never more than 2^27                        */
+    int exif_rotate;              /* 1: apply a JPEG's EXIF orientation             */
 } svlm_image_options;
 
 /* Decodes a JPEG, PNG or BMP file (opt may be NULL). Alpha is dropped without

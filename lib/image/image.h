@@ -12,9 +12,8 @@
 svlm_status sv_image_new(svlm_image **out, int width, int height, svlm_error *err);
 uint8_t *sv_image_data(svlm_image *image);
 
-/* Pillow's bicubic, bit for bit (FORMATS.md, 8.2). A new image. */
-svlm_status sv_image_resize(svlm_image **out, const svlm_image *in, int width, int height,
-                            svlm_error *err);
+/* Turns it upright, given its Exif orientation; others than 2 to 8 do nothing. */
+svlm_status sv_image_orient(svlm_image **image, int orientation, svlm_error *err);
 
 typedef struct sv_preproc {
     int image_size;               /* S: the tower's input is S x S        */
@@ -22,6 +21,7 @@ typedef struct sv_preproc {
     const int32_t *pinpoints;     /* [2 * n_pinpoints] (width, height)    */
     int n_pinpoints;
     int unpad;                    /* merge type spatial_unpad             */
+    int n_threads;                /* for resizing; 0: one                 */
 } sv_preproc;
 
 /* One picture ready for the tower: inputs[0] is the whole picture, the others
