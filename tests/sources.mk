@@ -9,6 +9,7 @@ unit_tests = \
 	tests/unit/gguf_read \
 	tests/unit/gguf_write \
 	tests/unit/image \
+	tests/unit/make_model \
 	tests/unit/options
 
 # Tests against the golden data read it with these.
@@ -16,6 +17,12 @@ golden_sources = tests/golden.c tests/golden.h
 golden_libs = $(LDADD) $(JANSSON_LIBS)
 tests_unit_image_SOURCES = tests/unit/image.c $(golden_sources)
 tests_unit_image_LDADD = $(golden_libs)
+
+# Tests that want small models of their own write them with these.
+tiny_sources = tests/tiny_model.c tests/tiny_model.h
+tiny_libs = libmake_model.la $(LDADD)
+tests_unit_make_model_SOURCES = tests/unit/make_model.c $(tiny_sources)
+tests_unit_make_model_LDADD = $(tiny_libs)
 
 kernel_tests =
 
