@@ -7,7 +7,7 @@ AC_DEFUN([SVLM_CHECK_ISA], [
     AC_MSG_CHECKING([for kernel set $1 ($2)])
     svlm_save_CFLAGS=$CFLAGS
     CFLAGS="$CFLAGS $2"
-    AC_COMPILE_IFELSE([AC_LANG_PROGRAM([[#include <$4>]], [[$3]])], [svlm_isa_$1=yes])
+    AC_COMPILE_IFELSE([AC_LANG_PROGRAM([[#include <$4>]], [$3])], [svlm_isa_$1=yes])
     CFLAGS=$svlm_save_CFLAGS
     AC_MSG_RESULT([$svlm_isa_$1])
   ])

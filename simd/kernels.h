@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "simd/panel.h"
+
 #define SV_KERNEL_TYPES 31        /* = SV_N_TYPES, GGUF numbering */
 
 typedef struct sv_kernels {
@@ -46,6 +48,20 @@ typedef struct sv_kernels {
      * c[m][n] = a[m][k] b[n][k]^T (+ c if add), rows lda, ldb, ldc apart ---- */
     void (*gemm_f32)(float *c, int ldc, const float *a, int lda, const float *b, int ldb,
                      int m, int n, int k, int add);
+
+    /* ---- integer products (ref/quant.c, ref/expand.c, ref/gemm_quant.c; panel.h) */
+    /* Rows x[0..n)[k], ldx apart, n <= SV_GROUP, to dst[k / 32]; absent tokens get zeros.
+     * A block with NaN or infinity gets scale NaN. */
+    void (*quant_rows)(sv_qblock *dst, const float *x, size_t ldx, int n, int k);
+    /* n_blocks of n_rows <= 16 rows, row_bytes apart, to packed; absent rows are zeros. */
+    void (*pack)(uint8_t *dst, const uint8_t *src, size_t row_bytes, int n_rows, int n_blocks,
+                 const sv_block_shape *shape);
+    /* n_blocks of a packed panel to slabs in this set's form; NULL: no integer path. */
+    void (*expand[SV_KERNEL_TYPES])(sv_slab *dst, const uint8_t *packed, int n_blocks);
+    /* y[t][r] (+)= panel row r . token t, for n <= SV_GROUP tokens, n_rows <= 16 rows, rows of
+     * y ldy apart; add: y holds the sum over the slabs before these. */
+    void (*gemm_quant[SV_FORMS])(float *y, size_t ldy, const sv_slab *w, const sv_qblock *x,
+                                 int n, int n_rows, int n_slabs, int zero, int add);
 } sv_kernels;
 
 /* The table for this machine, capped by SPARSEVLM_ISA; the first call decides.

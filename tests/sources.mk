@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 # Tests link libcore.la and see internal names. A new unit test is the file
 # tests/unit/NAME.c and one line here; with further files it has a _SOURCES line.
-EXTRA_DIST += tests/check.h tests/data
-LDADD = libcore.la $(CMOCKA_LIBS)
+EXTRA_DIST += tests/check.h tests/golden_units.h tests/data
+LDADD = libcore.la $(CMOCKA_LIBS) $(JANSSON_LIBS)
 
 unit_tests = \
 	tests/unit/base \
@@ -10,11 +10,16 @@ unit_tests = \
 	tests/unit/gguf_write \
 	tests/unit/image \
 	tests/unit/make_model \
-	tests/unit/options
+	tests/unit/options \
+	tests/unit/prune_raters \
+	tests/unit/prune_rank \
+	tests/unit/prune_recycle \
+	tests/unit/prune_score \
+	tests/unit/prune_select
 
 # Tests against the golden data read it with these.
 golden_sources = tests/golden.c tests/golden.h
-golden_libs = $(LDADD) $(JANSSON_LIBS)
+golden_libs = $(LDADD)
 tests_unit_image_SOURCES = tests/unit/image.c $(golden_sources)
 tests_unit_image_LDADD = $(golden_libs)
 
@@ -24,7 +29,8 @@ tiny_libs = libmake_model.la $(LDADD)
 tests_unit_make_model_SOURCES = tests/unit/make_model.c $(tiny_sources)
 tests_unit_make_model_LDADD = $(tiny_libs)
 
-kernel_tests =
+kernel_tests = \
+	tests/kernels/quant
 
 script_tests =
 

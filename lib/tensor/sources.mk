@@ -1,2 +1,12 @@
 # SPDX-License-Identifier: MIT
-libcore_la_SOURCES += lib/tensor/attention.h lib/tensor/matmul.h
+libcore_la_SOURCES += \
+	lib/tensor/attention.c lib/tensor/attention.h lib/tensor/matmul.c lib/tensor/matmul.h \
+	lib/tensor/matmul_float.c lib/tensor/matmul_float.h lib/tensor/ops.c lib/tensor/ops.h \
+	lib/tensor/rope.c lib/tensor/rope.h
+
+# The only file that knows BLAS.
+noinst_LTLIBRARIES += libblas.la
+libblas_la_SOURCES = lib/tensor/matmul_blas.c lib/tensor/matmul_blas.h
+libblas_la_CFLAGS = $(AM_CFLAGS) $(BLAS_CFLAGS)
+libblas_la_LIBADD = $(BLAS_LIBS)
+libcore_la_LIBADD += libblas.la

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* What the set avx512 does better than the rungs below it. */
+#include "simd/avx512/avx512.h"
 #include "simd/sets.h"
 
 void sv_kernels_fill_avx512(sv_kernels *k)
 {
-    (void)k;
+    k->quant_rows = sv_quant_rows_avx512;
+    k->pack = sv_pack_avx512;
+    sv_expand_fill_avx512(k);
+    sv_gemm_quant_fill_avx512(k);
 }

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/* Panel times token group. Bytes of a slab are signed here: zero was taken off. */
+#include <math.h>
+
+#include "simd/ref/ref.h"
+
+/* Exact dot product of depth [16 half, 16 half + n) of one row and one token. */
+static int dot(const sv_slab *w, int r, const int8_t *q, int from, int n)
+{
+    int sum = 0;
+    for (int j = from; j < from + n; j++)
+        sum += (int8_t)w->q[j / 4][r][j % 4] * q[j];
+    return sum;
+}
+
+/* As panel.h defines it. */
+static float step(float y, const sv_slab *w, int r, const sv_qblock *x, int t, int form)
+{
+    int parts = form & SV_FORM_HALF ? 2 : 1;
+    for (int h = 0; h < parts; h++) {
+        int p = dot(w, r, x->q[t], h * 16, SV_DEPTH / parts);
+        y = fmaf((float)p, w->scale[h][r] * x->scale[t], y);
+        if (form & SV_FORM_MIN)
+            y = fmaf(w->min[h][r], x->sum[parts == 1 ? 2 : h][t], y);
+    }
+    return y;
+}
+
+static void gemm(float *y, size_t ldy, const sv_slab *w, const sv_qblock *x, int n, int n_rows,
+                 int n_slabs, int add, int form)
+{
+    for (int t = 0; t < n; t++)
+        for (int r = 0; r < n_rows; r++) {
+            float sum = add ? y[(size_t)t * ldy + r] : 0.0f;
+            for (int i = 0; i < n_slabs; i++)
+                sum = step(sum, &w[i], r, &x[i], t, form);
+            y[(size_t)t * ldy + r] = sum;
+        }
+}
+
+#define GEMM(form)                                                                            \
+    static void gemm_##form(float *y, size_t ldy, const sv_slab *w, const sv_qblock *x, int n, \
+                            int n_rows, int n_slabs, int zero, int add)                       \
+    {                                                                                         \
+        (void)zero;                                                                           \
+        gemm(y, ldy, w, x, n, n_rows, n_slabs, add, form);                                    \
+    }
+GEMM(0)
+GEMM(1)
+GEMM(2)
+GEMM(3)
+
+void sv_gemm_quant_fill_ref(sv_kernels *k)
+{
+    k->gemm_quant[0] = gemm_0;
+    k->gemm_quant[SV_FORM_HALF] = gemm_1;
+    k->gemm_quant[SV_FORM_MIN] = gemm_2;
+    k->gemm_quant[SV_FORM_HALF | SV_FORM_MIN] = gemm_3;
+    k->gemm_quant[SV_FORM_SIGNED] = gemm_0;
+}
