@@ -43,10 +43,11 @@ typedef struct sv_detok {
     int at_start;                 /* drop one leading space       */
 } sv_detok;
 void sv_detok_start(sv_detok *d, const sv_vocab *v);
-/* Writes what can be shown now to out (at most cap; cap >= longest token + 16
- * suffices) and returns its length. sv_detok_max(v) gives such a cap. */
+/* Writes what can be shown now to out, valid UTF-8, and returns its length. Bytes
+ * that are no character become U+FFFD each. cap is sv_detok_max(v) or more:
+ * characters that do not fit are lost. */
 size_t sv_detok_push(sv_detok *d, int32_t id, char *out, size_t cap);
-size_t sv_detok_finish(sv_detok *d, char *out, size_t cap);  /* what was held, as U+FFFD */
+size_t sv_detok_finish(sv_detok *d, char *out, size_t cap);  /* what is held, as U+FFFD */
 size_t sv_detok_max(const sv_vocab *v);
 
 /* ---- prompts ------------------------------------------------------------- */
