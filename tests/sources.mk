@@ -23,6 +23,11 @@ golden_libs = $(LDADD)
 tests_unit_image_SOURCES = tests/unit/image.c $(golden_sources)
 tests_unit_image_LDADD = $(golden_libs)
 
+# Text: vocabularies made on the spot.
+unit_tests += tests/unit/tokenize
+tests_unit_tokenize_SOURCES = tests/unit/tokenize.c tests/vocab_file.c tests/vocab_file.h $(golden_sources)
+tests_unit_tokenize_LDADD = $(golden_libs)
+
 # Tests that want small models of their own write them with these.
 tiny_sources = tests/tiny_model.c tests/tiny_model.h
 tiny_libs = libmake_model.la $(LDADD)
