@@ -23,7 +23,8 @@ typedef struct sv_llm {
     sv_weight token_embd, output; /* output may be a view of token_embd (tied) */
     float *output_norm;
     sv_layer *layers;
-    void *owned;                  /* float copies of small tensors             */
+    void *owned;                  /* layers, and float copies of small tensors */
+    uint64_t id;                  /* unlike any other model's of this process  */
 } sv_llm;
 
 svlm_status sv_llm_load(sv_llm *m, const sv_gguf *g, const sv_log *log, svlm_error *err);

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-libcore_la_SOURCES += lib/llm/llm.h
+libcore_la_SOURCES += lib/llm/llm.h lib/llm/llm_load.c
