@@ -1,2 +1,4 @@
 # SPDX-License-Identifier: MIT
-libcore_la_SOURCES += lib/llm/llm.h lib/llm/llm_load.c
+libcore_la_SOURCES += lib/llm/llm.h \
+	lib/llm/decode.c lib/llm/kv_cache.c lib/llm/kv_cache.h lib/llm/llm_layer.c \
+	lib/llm/llm_load.c lib/llm/logits.c lib/llm/session.c lib/llm/session.h
