@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/* The screens that --help prints: each at most 24 lines of 80 columns. */
+#include "help.h"
+
+#define MODEL \
+    "  -m FILE, --mmproj FILE  language model and its vision half (GGUF); otherwise\n" \
+    "                          $SPARSEVLM_MODEL or the demo model, and the mmproj\n" \
+    "                          file beside it\n"
+#define RUN \
+    "  -t N, -c N              threads, and rows of context (all cores, at most 4096)\n" \
+    "  --precise, --repack     float32 activations; weights laid out for this CPU in\n" \
+    "                          memory of their own\n"
+#define TEXT \
+    "  -sys TEXT, --template NAME  system text and chat template, otherwise the model's\n" \
+    "  -n N, --kv-f32          tokens an answer may have; keys and values in float32\n" \
+    "  --temp T, --top-k K, --top-p P, --min-p P, --repeat-penalty R, --seed S\n" \
+    "                          sampling; the likeliest token without --temp\n"
+#define PRUNE \
+    "  --prune METHOD          none, sparsevlm (default), sparsevlm+, rank, paper,\n" \
+    "                          energy, random, uniform, fastv, pdrop, divprune, visionzip\n" \
+    "  --retain N              visual tokens kept of 576, on average over layers (192)\n" \
+    "  --prune-layers A,B,C --keep A,B,C, --positions compact|keep   exact control\n"
+#define VIDEO \
+    "  --frames N, --fps R     frames of a video: how many (8), or how many a second\n" \
+    "  --start S, --end S      the part of it, in seconds\n"
+#define END \
+    "  -v, --verbose           what the library logs\n"
+
+const char *cli_help(cli_command command)
+{
+    switch (command) {
+    case CLI_ASK:
+        return "usage: sparsevlm ask [options] FILE... QUESTION\n"
+               "Answers a question about pictures or a video; \"-\" reads it from stdin.\n"
+               "  --image FILE, --video FILE, -p QUESTION   the same with names\n"
+               MODEL VIDEO TEXT PRUNE RUN
+               "  --stats, --json         tokens, work and time on stderr; one object on stdout\n"
+               END;
+    case CLI_CHAT:
+        return "usage: sparsevlm chat [options] [FILE...]\n"
+               "Talks about pictures; while it runs: /image FILE, /reset, /help, /quit.\n"
+               "  --reprune               evaluate the whole conversation anew each turn, so\n"
+               "                          that pruning follows the newest question\n"
+               MODEL VIDEO TEXT PRUNE RUN
+               "  --stats                 tokens, work and time on stderr\n"
+               END;
+    case CLI_INFO:
+        return "usage: sparsevlm info [options] [MODEL.gguf]\n"
+               "Shows what is in the files, what a conversation needs in memory, and which\n"
+               "kernels would run, without reading the weights.\n"
+               MODEL RUN
+               "  --kv-f32, --reprune     as for ask and chat: they change the memory needed\n"
+               "  --json                  one object on stdout\n"
+               END;
+    case CLI_EVAL:
+        return "usage: sparsevlm eval [options] FOLDER\n"
+               "Asks the questions in FOLDER/questions.jsonl about the pictures beside it; each\n"
+               "line holds image, family, question and answer. An answer counts when it is\n"
+               "equal. Prints accuracy by family with a 95 % interval (Wilson).\n"
+               "  --limit N               only the first N questions\n"
+               MODEL TEXT PRUNE RUN
+               "  --json                  one object on stdout\n"
+               END;
+    case CLI_BENCH:
+        return "usage: sparsevlm bench [options]\n"
+               "Measures encoding, prefill, decoding and memory: medians with their spread.\n"
+               "  --tokens A,B            rows of the prompt (640), all but 64 of them visual\n"
+               "  --settings A,B          none, or a number to retain (none,192)\n"
+               "  --repeat N, -n N        rounds (5) after one to warm up; tokens decoded (32)\n"
+               "  --prune METHOD, --positions compact|keep   for all settings but none\n"
+               MODEL RUN
+               "  --json                  one object on stdout\n"
+               END;
+    case CLI_EXPLAIN:
+        return "usage: sparsevlm explain [options] PICTURE QUESTION\n"
+               "Draws what pruning kept, stage by stage, as PNG files.\n"
+               "  -o PREFIX               of the files' names\n"
+               MODEL PRUNE RUN
+               "  -sys TEXT, --template NAME  system text and chat template\n"
+               "  --json                  the lists as one object on stdout\n"
+               END;
+    }
+    return "";
+}
