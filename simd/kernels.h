@@ -50,9 +50,9 @@ typedef struct sv_kernels {
                      int m, int n, int k, int add);
 
     /* ---- integer products (ref/quant.c, ref/expand.c, ref/gemm_quant.c; panel.h) */
-    /* Rows x[0..n)[k], ldx apart, n <= SV_GROUP, to dst[k / 32]; absent tokens get zeros.
-     * A block with NaN or infinity gets scale NaN. */
-    void (*quant_rows)(sv_qblock *dst, const float *x, size_t ldx, int n, int k);
+    /* Rows x[0..n)[k], ldx apart, n <= SV_GROUP, to dst[k / 32][n]. 32 values with NaN or
+     * infinity among them get scale NaN. */
+    void (*quant_rows)(sv_qtoken *dst, const float *x, size_t ldx, int n, int k);
     /* n_blocks of n_rows <= 16 rows, row_bytes apart, to packed; absent rows are zeros. */
     void (*pack)(uint8_t *dst, const uint8_t *src, size_t row_bytes, int n_rows, int n_blocks,
                  const sv_block_shape *shape);
@@ -60,8 +60,11 @@ typedef struct sv_kernels {
     void (*expand[SV_KERNEL_TYPES])(sv_slab *dst, const uint8_t *packed, int n_blocks);
     /* y[t][r] (+)= panel row r . token t, for n <= SV_GROUP tokens, n_rows <= 16 rows, rows of
      * y ldy apart; add: y holds the sum over the slabs before these. */
-    void (*gemm_quant[SV_FORMS])(float *y, size_t ldy, const sv_slab *w, const sv_qblock *x,
+    void (*gemm_quant[SV_FORMS])(float *y, size_t ldy, const sv_slab *w, const sv_qtoken *x,
                                  int n, int n_rows, int n_slabs, int zero, int add);
+    /* The same for one token, straight from n_blocks of a packed panel; NULL: expand. */
+    void (*gemv_quant[SV_KERNEL_TYPES])(float *y, const uint8_t *packed, const sv_qtoken *x,
+                                        int n_rows, int n_blocks, int add);
 } sv_kernels;
 
 /* The table for this machine, capped by SPARSEVLM_ISA; the first call decides.

@@ -10,8 +10,8 @@
  *   expanded  bytes ready for dot products, 32 deep at a time (sv_slab), with
  *             the scales multiplied out. Lives in the cache only.
  *
- * Activations are quantised to 8 bits with one float scale per 32, sixteen
- * tokens side by side (sv_qblock).
+ * Activations are quantised to 8 bits with one float scale per 32, up to sixteen
+ * tokens side by side (sv_qtoken).
  *
  * Arithmetic, the same in every kernel set, so results are equal to the last
  * bit whatever the set, the threads and the number of tokens: for each 32 (or
@@ -33,14 +33,15 @@ enum {
     SV_DEPTH = 32
 };
 
-/* 32 deep of up to 16 tokens. */
-typedef struct sv_qblock {
-    int8_t q[SV_GROUP][SV_DEPTH]; /* -127..127                             */
-    float scale[SV_GROUP];        /* x = scale * q                         */
-    float sum[3][SV_GROUP];       /* scale * sum of q: of the first 16 of depth, the
+/* 32 deep of one token: a cache line. A group of n tokens lies as [k / 32][n]. */
+typedef struct sv_qtoken {
+    int8_t q[SV_DEPTH];           /* -127..127                             */
+    float scale;                  /* x = scale * q                         */
+    float sum[3];                 /* scale * sum of q: of the first 16 of depth, the
                                      second, all                           */
-    int32_t off[3][SV_GROUP];     /* -128 * sum of q, likewise             */
-} sv_qblock;
+    int32_t off[3];               /* -128 * sum of q, likewise             */
+    int32_t unused;
+} sv_qtoken;
 
 /* 32 deep of an expanded panel. What a byte means is the set's own affair (with
  * or without an offset); q[i][r][j] belongs to depth 4 i + j of row r. */

@@ -17,7 +17,8 @@ endif
 if ISA_AVX512
 noinst_LTLIBRARIES += libsimd_avx512.la
 libsimd_avx512_la_SOURCES = simd/avx512/avx512.h simd/avx512/expand.c simd/avx512/fill.c \
-	simd/avx512/gemm_quant.c simd/avx512/pack.c simd/avx512/quant.c simd/expand_body.h
+	simd/avx512/gemm_quant.c simd/avx512/gemv_quant.c simd/avx512/pack.c simd/avx512/quant.c simd/avx512/vec.h \
+	simd/expand_body.h
 libsimd_avx512_la_CFLAGS = $(AM_CFLAGS) $(ISA_AVX512_CFLAGS)
 libcore_la_LIBADD += libsimd_avx512.la
 endif

@@ -1,42 +1,28 @@
 /* SPDX-License-Identifier: MIT */
-/* Packed panels to slabs, 16 rows at a time. Bytes are stored as unsigned: plain
- * where the type has minima, else value + 128, which gemm_quant.c takes off
- * through sv_qblock.off. */
-#include "simd/avx512/avx512.h"
+/* Packed panels to slabs. Bytes are stored as unsigned: plain where the type has
+ * minima, else value + 128, which gemm_quant.c takes off through sv_qtoken.off. */
+#include "simd/avx512/vec.h"
 
-#define LANES 16
-typedef __m512i vi;
-typedef __m512 vf;
-#define vi_load(p) _mm512_loadu_si512(p)
-#define vi_store(p, v) _mm512_storeu_si512(p, v)
-#define vi_set(x) _mm512_set1_epi32(x)
-#define vi_set8(x) _mm512_set1_epi8((char)(x))
-#define vi_and(a, b) _mm512_and_si512(a, b)
-#define vi_or(a, b) _mm512_or_si512(a, b)
-#define vi_sub(a, b) _mm512_sub_epi32(a, b)
-#define vi_srl(v, n) _mm512_srl_epi32(v, _mm_cvtsi32_si128(n))
-#define vi_sll(v, n) _mm512_sll_epi32(v, _mm_cvtsi32_si128(n))
-#define vi_sra(v, n) _mm512_sra_epi32(v, _mm_cvtsi32_si128(n))
-#define vi_add8(a, b) _mm512_add_epi8(a, b)
-#define vi_flag8(v, mask, x) _mm512_maskz_mov_epi8(_mm512_test_epi8_mask(v, mask), x)
-#define vi_half(p) _mm512_cvtph_ps(_mm256_loadu_si256((const void *)(p)))
-#define vi_float(v) _mm512_cvtepi32_ps(v)
-#define vf_mul(a, b) _mm512_mul_ps(a, b)
-#define vf_neg(a) _mm512_xor_ps(a, _mm512_set1_ps(-0.0f))
-#define vf_store(p, v) _mm512_storeu_ps(p, v)
 #define STORED(zero) (128 - (zero))
 #define STORED_SIGNED 128
-
-static inline vi vi_iq4nl(vi v)
-{
-    const __m128i values = _mm_setr_epi8(-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53,
-                                         69, 89, 113);
-    return _mm512_shuffle_epi8(_mm512_broadcast_i32x4(values), v);
-}
+#define OUT sv_slab
+#define PUT(o, g, i, p, v) _mm512_storeu_si512((o)[g].q[i], v)
+#define SCALE(o, g, h, p, v) _mm512_storeu_ps((o)[g].scale[h], v)
+#define MIN(o, g, h, p, v) _mm512_storeu_ps((o)[g].min[h], v)
+#define DONE(o, g, p, form, zero)
 
 #include "simd/expand_body.h"
 
+#define EXPAND(name, type, bytes, slabs)                                           \
+    static void expand_##name(sv_slab *dst, const uint8_t *packed, int n_blocks)   \
+    {                                                                              \
+        for (; n_blocks--; dst += slabs, packed += bytes * SV_PANEL_ROWS)          \
+            read_##name(dst, packed, 0);                                           \
+    }
+READERS(EXPAND)
+
 void sv_expand_fill_avx512(sv_kernels *k)
 {
-    fill_expand(k);
+#define FILL(name, type, bytes, slabs) k->expand[type] = expand_##name;
+    READERS(FILL)
 }

@@ -9,4 +9,5 @@ void sv_kernels_fill_avx512(sv_kernels *k)
     k->pack = sv_pack_avx512;
     sv_expand_fill_avx512(k);
     sv_gemm_quant_fill_avx512(k);
+    sv_gemv_quant_fill_avx512(k);
 }

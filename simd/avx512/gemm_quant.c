@@ -3,44 +3,36 @@
  * in registers while the tokens pass; each product broadcasts four activation
  * bytes from memory. Sixteen tokens, eight weights, scales and the products in
  * flight fill the 32 registers. */
-#include "simd/avx512/avx512.h"
+#include "simd/avx512/vec.h"
 
 #define INLINE static inline __attribute__((always_inline))
 
 enum { ABREAST = 4 };             /* chains in flight: vpdpbusd takes 4 cycles */
 
-/* p += w . four activation bytes, broadcast by the instruction itself: written as
- * intrinsics, gcc 12 loads them to a register first, at 1.5 times the cycles. */
-INLINE __m512i dot_four(__m512i p, __m512i w, const int8_t *four)
-{
-    __asm__("vpdpbusd %2%{1to16%}, %1, %0" : "+v"(p) : "v"(w), "m"(*(const int8_t(*)[4])four));
-    return p;
-}
-
 /* Dot products over weight vectors [from, to) of m tokens from t on, then the
  * floating-point part of panel.h for them. */
-INLINE void tokens(__m512 *y, const __m512i *w, __m512 scale, __m512 min, const sv_qblock *x, int t,
+INLINE void tokens(__m512 *y, const __m512i *w, __m512 scale, __m512 min, const sv_qtoken *x,
                    int m, int from, int to, int part, int has_min)
 {
     __m512i p[ABREAST];
 #pragma GCC unroll 4
     for (int a = 0; a < m; a++)
-        p[a] = has_min ? _mm512_setzero_si512() : _mm512_set1_epi32(x->off[part][t + a]);
+        p[a] = has_min ? _mm512_setzero_si512() : _mm512_set1_epi32(x[a].off[part]);
 #pragma GCC unroll 8
     for (int i = from; i < to; i++)
 #pragma GCC unroll 4
         for (int a = 0; a < m; a++)
-            p[a] = dot_four(p[a], w[i], &x->q[t + a][4 * i]);
+            p[a] = dot_four(p[a], w[i], &x[a].q[4 * i]);
 #pragma GCC unroll 4
     for (int a = 0; a < m; a++) {
-        __m512 both = _mm512_mul_ps(scale, _mm512_set1_ps(x->scale[t + a]));
+        __m512 both = _mm512_mul_ps(scale, _mm512_set1_ps(x[a].scale));
         y[a] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(p[a]), both, y[a]);
         if (has_min)
-            y[a] = _mm512_fmadd_ps(min, _mm512_set1_ps(x->sum[part][t + a]), y[a]);
+            y[a] = _mm512_fmadd_ps(min, _mm512_set1_ps(x[a].sum[part]), y[a]);
     }
 }
 
-INLINE void slab(__m512 *y, const sv_slab *s, const sv_qblock *x, int first, int n, int form)
+INLINE void slab(__m512 *y, const sv_slab *s, const sv_qtoken *x, int n, int form)
 {
     int has_min = form & SV_FORM_MIN, parts = form & SV_FORM_HALF ? 2 : 1;
     __m512i w[8];
@@ -53,7 +45,7 @@ INLINE void slab(__m512 *y, const sv_slab *s, const sv_qblock *x, int first, int
         __m512 min = has_min ? _mm512_loadu_ps(s->min[h]) : scale;
 #pragma GCC unroll 4
         for (int t = 0; t < n; t += ABREAST)
-            tokens(y + t, w, scale, min, x, first + t, n - t < ABREAST ? n - t : ABREAST,
+            tokens(y + t, w, scale, min, x + t, n - t < ABREAST ? n - t : ABREAST,
                    h * 8 / parts, (h + 1) * 8 / parts, parts == 1 ? 2 : h, has_min);
     }
 }
@@ -62,8 +54,8 @@ typedef struct job {
     float *y;
     size_t ldy;
     const sv_slab *w;
-    const sv_qblock *x;
-    int n_rows, n_slabs, add;
+    const sv_qtoken *x;
+    int n, n_rows, n_slabs, add;
 } job;
 
 /* n tokens from first on; n and form are constants wherever this is inlined. */
@@ -76,15 +68,15 @@ INLINE void tile(const job *j, int first, int n, int form)
     for (int t = 0; t < n; t++)
         sum[t] = j->add ? _mm512_maskz_loadu_ps(rows, y + (size_t)t * j->ldy) : _mm512_setzero_ps();
     for (int i = 0; i < j->n_slabs; i++)
-        slab(sum, &j->w[i], &j->x[i], first, n, form);
+        slab(sum, &j->w[i], j->x + i * j->n + first, n, form);
 #pragma GCC unroll 16
     for (int t = 0; t < n; t++)
         _mm512_mask_storeu_ps(y + (size_t)t * j->ldy, rows, sum[t]);
 }
 
-INLINE void group(const job *j, int n, int form)
+INLINE void group(const job *j, int form)
 {
-    int t = 0;
+    int n = j->n, t = 0;
     if (n == SV_GROUP) {
         tile(j, 0, 16, form);
         return;
@@ -108,12 +100,12 @@ INLINE void group(const job *j, int n, int form)
 }
 
 #define GEMM(form)                                                                             \
-    static void gemm_##form(float *y, size_t ldy, const sv_slab *w, const sv_qblock *x, int n, \
+    static void gemm_##form(float *y, size_t ldy, const sv_slab *w, const sv_qtoken *x, int n, \
                             int n_rows, int n_slabs, int zero, int add)                        \
     {                                                                                          \
-        job j = { y, ldy, w, x, n_rows, n_slabs, add };                                        \
+        job j = { y, ldy, w, x, n, n_rows, n_slabs, add };                                        \
         (void)zero;                                                                            \
-        group(&j, n, form);                                                                    \
+        group(&j, form);                                                                    \
     }
 GEMM(0)
 GEMM(1)

@@ -7,7 +7,7 @@
 
 static const float TINY = 1e-30f;
 
-static void quant_token(sv_qblock *b, int t, const float *x)
+static void quant_token(sv_qtoken *o, const float *x)
 {
     __m512 lo = _mm512_loadu_ps(x), hi = _mm512_loadu_ps(x + 16);
     __m512i magnitude = _mm512_set1_epi32(0x7fffffff);
@@ -17,29 +17,27 @@ static void quant_token(sv_qblock *b, int t, const float *x)
     float amax;
     memcpy(&amax, &bits, 4);
     int finite = bits < 0x7f800000u, some = finite && amax >= TINY;
-    __m512 inverse = _mm512_set1_ps(some ? 127.0f / amax : 0.0f);
     __m512i qlo = _mm512_setzero_si512(), qhi = qlo;
     if (some) {
+        __m512 inverse = _mm512_set1_ps(127.0f / amax);
         qlo = _mm512_cvtps_epi32(_mm512_mul_ps(lo, inverse));
         qhi = _mm512_cvtps_epi32(_mm512_mul_ps(hi, inverse));
     }
-    _mm_storeu_si128((void *)b->q[t], _mm512_cvtepi32_epi8(qlo));
-    _mm_storeu_si128((void *)(b->q[t] + 16), _mm512_cvtepi32_epi8(qhi));
     int sum[3] = { _mm512_reduce_add_epi32(qlo), _mm512_reduce_add_epi32(qhi), 0 };
     sum[2] = sum[0] + sum[1];
-    b->scale[t] = !finite ? NAN : some ? amax / 127.0f : 0.0f;
+    _mm_storeu_si128((void *)o->q, _mm512_cvtepi32_epi8(qlo));
+    _mm_storeu_si128((void *)(o->q + 16), _mm512_cvtepi32_epi8(qhi));
+    o->scale = !finite ? NAN : some ? amax / 127.0f : 0.0f;
     for (int h = 0; h < 3; h++) {
-        b->sum[h][t] = b->scale[t] * (float)sum[h];
-        b->off[h][t] = -128 * sum[h];
+        o->sum[h] = o->scale * (float)sum[h];
+        o->off[h] = -128 * sum[h];
     }
+    o->unused = 0;
 }
 
-void sv_quant_rows_avx512(sv_qblock *dst, const float *x, size_t ldx, int n, int k)
+void sv_quant_rows_avx512(sv_qtoken *dst, const float *x, size_t ldx, int n, int k)
 {
-    for (int i = 0; i < k / SV_DEPTH; i++) {
-        if (n < SV_GROUP)
-            memset(&dst[i], 0, sizeof dst[i]);
-        for (int t = 0; t < n; t++)
-            quant_token(&dst[i], t, x + (size_t)t * ldx + (size_t)i * SV_DEPTH);
-    }
+    for (int i = 0; i < k / SV_DEPTH; i++)
+        for (int t = 0; t < n; t++, dst++)
+            quant_token(dst, x + (size_t)t * ldx + (size_t)i * SV_DEPTH);
 }

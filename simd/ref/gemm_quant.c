@@ -14,32 +14,32 @@ static int dot(const sv_slab *w, int r, const int8_t *q, int from, int n)
 }
 
 /* As panel.h defines it. */
-static float step(float y, const sv_slab *w, int r, const sv_qblock *x, int t, int form)
+static float step(float y, const sv_slab *w, int r, const sv_qtoken *x, int form)
 {
     int parts = form & SV_FORM_HALF ? 2 : 1;
     for (int h = 0; h < parts; h++) {
-        int p = dot(w, r, x->q[t], h * 16, SV_DEPTH / parts);
-        y = fmaf((float)p, w->scale[h][r] * x->scale[t], y);
+        int p = dot(w, r, x->q, h * 16, SV_DEPTH / parts);
+        y = fmaf((float)p, w->scale[h][r] * x->scale, y);
         if (form & SV_FORM_MIN)
-            y = fmaf(w->min[h][r], x->sum[parts == 1 ? 2 : h][t], y);
+            y = fmaf(w->min[h][r], x->sum[parts == 1 ? 2 : h], y);
     }
     return y;
 }
 
-static void gemm(float *y, size_t ldy, const sv_slab *w, const sv_qblock *x, int n, int n_rows,
+static void gemm(float *y, size_t ldy, const sv_slab *w, const sv_qtoken *x, int n, int n_rows,
                  int n_slabs, int add, int form)
 {
     for (int t = 0; t < n; t++)
         for (int r = 0; r < n_rows; r++) {
             float sum = add ? y[(size_t)t * ldy + r] : 0.0f;
             for (int i = 0; i < n_slabs; i++)
-                sum = step(sum, &w[i], r, &x[i], t, form);
+                sum = step(sum, &w[i], r, &x[i * n + t], form);
             y[(size_t)t * ldy + r] = sum;
         }
 }
 
 #define GEMM(form)                                                                            \
-    static void gemm_##form(float *y, size_t ldy, const sv_slab *w, const sv_qblock *x, int n, \
+    static void gemm_##form(float *y, size_t ldy, const sv_slab *w, const sv_qtoken *x, int n, \
                             int n_rows, int n_slabs, int zero, int add)                       \
     {                                                                                         \
         (void)zero;                                                                           \

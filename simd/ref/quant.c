@@ -8,7 +8,7 @@
 /* 127 / amax overflows below this; such blocks are zero for all we care. */
 static const float TINY = 1e-30f;
 
-static void quant_token(sv_qblock *b, int t, const float *x)
+static void quant_token(sv_qtoken *o, const float *x)
 {
     uint32_t top = 0;
     for (int j = 0; j < SV_DEPTH; j++) {
@@ -19,29 +19,26 @@ static void quant_token(sv_qblock *b, int t, const float *x)
     }
     float amax;
     memcpy(&amax, &top, 4);
-    int finite = top < 0x7f800000u;
-    float inverse = finite && amax >= TINY ? 127.0f / amax : 0.0f;
+    int finite = top < 0x7f800000u, some = finite && amax >= TINY;
     int sum[3] = { 0, 0, 0 };
-    for (int j = 0; j < SV_DEPTH; j++) {
-        b->q[t][j] = inverse > 0 ? (int8_t)rintf(x[j] * inverse) : 0;
-        sum[j / 16] += b->q[t][j];
+    memset(o, 0, sizeof *o);
+    for (int j = 0; some && j < SV_DEPTH; j++) {
+        o->q[j] = (int8_t)rintf(x[j] * (127.0f / amax));
+        sum[j / 16] += o->q[j];
     }
     sum[2] = sum[0] + sum[1];
-    b->scale[t] = !finite ? NAN : inverse > 0 ? amax / 127.0f : 0.0f;
+    o->scale = !finite ? NAN : some ? amax / 127.0f : 0.0f;
     for (int h = 0; h < 3; h++) {
-        b->sum[h][t] = b->scale[t] * (float)sum[h];
-        b->off[h][t] = -128 * sum[h];
+        o->sum[h] = o->scale * (float)sum[h];
+        o->off[h] = -128 * sum[h];
     }
 }
 
-void sv_quant_rows_ref(sv_qblock *dst, const float *x, size_t ldx, int n, int k)
+void sv_quant_rows_ref(sv_qtoken *dst, const float *x, size_t ldx, int n, int k)
 {
-    for (int i = 0; i < k / SV_DEPTH; i++) {
-        if (n < SV_GROUP)
-            memset(&dst[i], 0, sizeof dst[i]);
-        for (int t = 0; t < n; t++)
-            quant_token(&dst[i], t, x + (size_t)t * ldx + (size_t)i * SV_DEPTH);
-    }
+    for (int i = 0; i < k / SV_DEPTH; i++)
+        for (int t = 0; t < n; t++, dst++)
+            quant_token(dst, x + (size_t)t * ldx + (size_t)i * SV_DEPTH);
 }
 
 /* Item i (2 or 4 bytes) of every row side by side. */
