@@ -24,8 +24,10 @@ tests_unit_image_SOURCES = tests/unit/image.c $(golden_sources)
 tests_unit_image_LDADD = $(golden_libs)
 
 # Text: vocabularies made on the spot.
-unit_tests += tests/unit/tokenize
-tests_unit_tokenize_SOURCES = tests/unit/tokenize.c tests/vocab_file.c tests/vocab_file.h $(golden_sources)
+vocab_sources = tests/vocab_file.c tests/vocab_file.h
+unit_tests += tests/unit/sampler tests/unit/tokenize
+tests_unit_sampler_SOURCES = tests/unit/sampler.c $(vocab_sources)
+tests_unit_tokenize_SOURCES = tests/unit/tokenize.c $(vocab_sources) $(golden_sources)
 tests_unit_tokenize_LDADD = $(golden_libs)
 
 # Tests that want small models of their own write them with these.
