@@ -8,7 +8,6 @@ unit_tests = \
 	tests/unit/base \
 	tests/unit/gguf_read \
 	tests/unit/gguf_write \
-	tests/unit/image \
 	tests/unit/make_model \
 	tests/unit/options \
 	tests/unit/prune_raters \
@@ -20,8 +19,15 @@ unit_tests = \
 # Tests against the golden data read it with these.
 golden_sources = tests/golden.c tests/golden.h
 golden_libs = $(LDADD)
+
+# Pictures: files of every kind, whole and broken.
+picture_sources = tests/picture.c tests/picture.h $(golden_sources)
+unit_tests += tests/unit/image tests/unit/image_checks tests/unit/image_file
 tests_unit_image_SOURCES = tests/unit/image.c $(golden_sources)
-tests_unit_image_LDADD = $(golden_libs)
+tests_unit_image_checks_SOURCES = tests/unit/image_checks.c $(picture_sources)
+tests_unit_image_checks_LDADD = $(LDADD) $(PNG_LIBS)
+tests_unit_image_file_SOURCES = tests/unit/image_file.c $(picture_sources)
+tests_unit_image_file_LDADD = $(LDADD) $(PNG_LIBS)
 
 # Text: vocabularies made on the spot.
 vocab_sources = tests/vocab_file.c tests/vocab_file.h

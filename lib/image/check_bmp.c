@@ -35,7 +35,8 @@ svlm_status sv_check_bmp(sv_picture *pic, svlm_error *err)
                        pic->name, (unsigned)header);
     }
     if (packing != 0 && packing != 3)
-        return sv_fail(err, SVLM_ERR_UNSUPPORTED, "%s: a compressed BMP is not supported", pic->name);
+        return sv_fail(err, SVLM_ERR_UNSUPPORTED, "%s: a compressed BMP is not supported",
+                       pic->name);
     if (bits != 1 && bits != 4 && bits != 8 && bits != 16 && bits != 24 && bits != 32)
         return sv_fail(err, SVLM_ERR_FORMAT, "%s: a BMP cannot have %u bits per pixel", pic->name,
                        (unsigned)bits);

@@ -67,8 +67,8 @@ static svlm_status check_frame(walk *w, int marker, const uint8_t *p, size_t n, 
         return sv_fail(err, SVLM_ERR_UNSUPPORTED, "%s: a lossless, hierarchical or arithmetically "
                        "coded JPEG is not supported", name);
     if (w->n_components || n < 6 || n != 6 + 3 * (size_t)p[5])
-        return sv_fail(err, SVLM_ERR_FORMAT, "%s: the JPEG is damaged: bad frame header at byte %zu",
-                       name, w->at);
+        return sv_fail(err, SVLM_ERR_FORMAT, "%s: the JPEG is damaged: bad frame header at byte "
+                       "%zu", name, w->at);
     if (p[0] != 8)
         return sv_fail(err, SVLM_ERR_UNSUPPORTED, "%s: a JPEG with %d bits per sample is not "
                        "supported", name, p[0]);

@@ -66,6 +66,7 @@ static svlm_status read_header(walk *w, const uint8_t *body, uint32_t n_bytes, s
         return sv_fail(err, SVLM_ERR_FORMAT, "%s: a PNG cannot have depth %d, colour type %d, "
                        "methods %d %d %d", w->pic->name, body[8], body[9], body[10], body[11],
                        body[12]);
+    w->pic->has_16_bits = body[8] == 16;
     w->n_raw = ((uint64_t)u32(body) * (unsigned)n * body[8] + 7) / 8 * u32(body + 4);
     return SVLM_OK;
 }

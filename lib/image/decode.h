@@ -14,6 +14,7 @@ typedef struct sv_picture {
     uint64_t max_pixels;
     int width, height;            /* from here on: filled in by the checks    */
     int orientation;              /* EXIF, 1..8; 1: upright or not known      */
+    int has_16_bits;              /* a sample                                 */
 } sv_picture;
 
 typedef enum sv_format { SV_FORMAT_OTHER, SV_FORMAT_JPEG, SV_FORMAT_PNG, SV_FORMAT_BMP } sv_format;

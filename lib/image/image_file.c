@@ -153,8 +153,8 @@ svlm_status svlm_image_open(svlm_image **out, const char *path, const svlm_image
     /* The file is read, not mapped: it may shrink. Asked first, because a model or a
      * film given in place of a picture need not be read to be refused. */
     if (!stat(path, &info) && info.st_size > 0 && (uint64_t)info.st_size > MAX_FILE_BYTES)
-        return sv_fail(err, SVLM_ERR_LIMIT, "%s: %" PRIu64 " bytes are more than a picture may have "
-                       "(%" PRIu64 ")", path, (uint64_t)info.st_size, MAX_FILE_BYTES);
+        return sv_fail(err, SVLM_ERR_LIMIT, "%s: %" PRIu64 " bytes are more than a picture may "
+                       "have (%" PRIu64 ")", path, (uint64_t)info.st_size, MAX_FILE_BYTES);
     if ((st = sv_map_file(&map, path, 1, err)))
         return st;
     st = decode(out, path, map.data, map.size, &o, err);

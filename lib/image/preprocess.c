@@ -27,7 +27,8 @@ svlm_status sv_preprocess_crop(svlm_image **out, const svlm_image *image, const 
     uint64_t full_w = (uint64_t)s * (uint64_t)w / (uint64_t)shorter;
     uint64_t full_h = (uint64_t)s * (uint64_t)h / (uint64_t)shorter;
     if (full_w > INT32_MAX || full_h > INT32_MAX)
-        return sv_fail(err, SVLM_ERR_LIMIT, "a picture of %d x %d pixels is too narrow to crop", w, h);
+        return sv_fail(err, SVLM_ERR_LIMIT, "a picture of %d x %d pixels is too narrow to crop",
+                       w, h);
     r.full_w = (int)full_w;
     r.full_h = (int)full_h;
     r.x = (r.full_w - s) / 2;

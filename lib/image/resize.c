@@ -53,7 +53,8 @@ static void filter_free(filter *f)
 }
 
 /* Outputs start .. start + n_out - 1 of resizing n_in pixels to n_full. */
-static svlm_status filter_new(filter *f, int n_in, int n_full, int start, int n_out, svlm_error *err)
+static svlm_status filter_new(filter *f, int n_in, int n_full, int start, int n_out,
+                              svlm_error *err)
 {
     double scale = (double)n_in / n_full, width = scale < 1.0 ? 1.0 : scale, support = 2.0 * width;
     size_t n = (size_t)n_out, taps = (size_t)ceil(support) * 2 + 1;
@@ -181,8 +182,8 @@ static svlm_status job_new(job *j, const sv_resample *r, int n_threads, svlm_err
     j->narrow = sv_malloc(SV_MEM_TEMP, ((size_t)j->n_rows + 1) * w, CHANNELS);
     j->sums = sv_malloc(SV_MEM_TEMP, (size_t)j->n_threads * w, CHANNELS * sizeof *j->sums);
     if (!j->wide || !j->narrow || !j->sums)
-        return sv_fail(err, SVLM_ERR_NOMEM, "no memory for resizing a picture to %d x %d", r->full_w,
-                       r->full_h);
+        return sv_fail(err, SVLM_ERR_NOMEM, "no memory for resizing a picture to %d x %d",
+                       r->full_w, r->full_h);
     for (size_t i = 0; i < n_wide; i++)
         memcpy(j->wide + i * CHANNELS, r->fill, CHANNELS);
     return SVLM_OK;

@@ -67,13 +67,36 @@ static svlm_status explain(const sv_picture *pic, svlm_error *err)
                    why ? why : "bad data");
 }
 
+/* Reduced here, to the high bytes: stb would lose the 16-bit samples when there is no
+ * memory for the 8-bit ones. */
+static uint8_t *load_16_bits(const sv_picture *pic, int *width, int *height)
+{
+    int n_channels;
+    uint16_t *wide = stbi_load_16_from_memory(pic->p, (int)pic->n, width, height, &n_channels, 3);
+    if (!wide)
+        return NULL;
+    size_t n = (size_t)*width * (size_t)*height * 3;
+    uint8_t *pixels = stb_malloc(n);
+    for (size_t i = 0; pixels && i < n; i++)
+        pixels[i] = (uint8_t)(wide[i] >> 8);
+    sv_free(wide);
+    return pixels;
+}
+
+static uint8_t *load(const sv_picture *pic, int *width, int *height)
+{
+    int n_channels;
+    return pic->has_16_bits ? load_16_bits(pic, width, height)
+        : stbi_load_from_memory(pic->p, (int)pic->n, width, height, &n_channels, 3);
+}
+
 svlm_status sv_stb_decode(uint8_t **pixels, const sv_picture *pic, svlm_error *err)
 {
-    int width, height, n_channels;
+    int width, height;
     budget.max_block = largest_block(pic);
     budget.exceeded = budget.no_memory = 0;
     stbi__g_failure_reason = NULL;              /* some failures set none */
-    if (!(*pixels = stbi_load_from_memory(pic->p, (int)pic->n, &width, &height, &n_channels, 3)))
+    if (!(*pixels = load(pic, &width, &height)))
         return explain(pic, err);
     if (width != pic->width || height != pic->height) {
         sv_free(*pixels);

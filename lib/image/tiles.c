@@ -81,13 +81,13 @@ static svlm_status make_tiles(sv_tiles *t, const svlm_image *image, const sv_pre
     int s = p->image_size;
     const int32_t *at = best_pinpoint(p, t->orig_width, t->orig_height);
     if (at[0] < s || at[1] < s || at[0] % s || at[1] % s)
-        return sv_fail(err, SVLM_ERR_FORMAT, "the model's tile grid of %d x %d pixels is not made of "
-                       "tiles of %d x %d", (int)at[0], (int)at[1], s, s);
+        return sv_fail(err, SVLM_ERR_FORMAT, "the model's tile grid of %d x %d pixels is not made "
+                       "of tiles of %d x %d", (int)at[0], (int)at[1], s, s);
     t->cols = at[0] / s;
     t->rows = at[1] / s;
     if ((int64_t)t->cols * t->rows > MAX_TILES)
-        return sv_fail(err, SVLM_ERR_LIMIT, "the model wants %d x %d tiles, the limit is %d", t->cols,
-                       t->rows, MAX_TILES);
+        return sv_fail(err, SVLM_ERR_LIMIT, "the model wants %d x %d tiles, the limit is %d",
+                       t->cols, t->rows, MAX_TILES);
     svlm_image *canvas = NULL;
     svlm_status st;
     if (!(st = fit(&canvas, image, at[0], at[1], p->n_threads, err)) &&
