@@ -29,6 +29,10 @@ tests_unit_image_checks_LDADD = $(LDADD) $(PNG_LIBS)
 tests_unit_image_file_SOURCES = tests/unit/image_file.c $(picture_sources)
 tests_unit_image_file_LDADD = $(LDADD) $(PNG_LIBS)
 
+# The vision half.
+unit_tests += tests/unit/vision
+tests_unit_vision_SOURCES = tests/unit/vision.c $(golden_sources)
+
 # Text: vocabularies made on the spot.
 vocab_sources = tests/vocab_file.c tests/vocab_file.h
 unit_tests += tests/unit/sampler tests/unit/tokenize

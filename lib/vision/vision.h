@@ -19,7 +19,8 @@ typedef struct sv_vit_block {
 typedef enum sv_act { SV_ACT_GELU_QUICK, SV_ACT_GELU, SV_ACT_SILU } sv_act;
 
 typedef struct sv_vit {
-    int image_size, patch, n_embd, n_heads, n_ff, n_blocks;
+    int image_size, patch, n_embd, n_heads, n_ff;
+    int n_blocks;                 /* stored in the file                   */
     int n_run;                    /* blocks that are run: the last feature is after this many */
     int n_features;               /* hidden states that are concatenated (usually 1) */
     int feature[8];               /* each: after how many blocks                     */
@@ -36,6 +37,7 @@ typedef struct sv_vit {
     int n_out;                    /* width of the language model          */
     sv_linear mm0, mm2;           /* mm2.w.data NULL: a single matrix     */
     float *newline;               /* [n_out] or NULL                      */
+    int tile_by_tile;             /* detail tiles one after the other, not as one grid */
     void *owned;                  /* float copies of small tensors        */
 } sv_vit;
 
@@ -45,7 +47,7 @@ void sv_vit_free(sv_vit *v);      /* all zero is fine */
 /* What svlm_features holds. The language model keeps question-independent
  * state with it; see llm/reuse.h. */
 struct svlm_features {
-    int n_refs;                   /* atomic */
+    _Atomic int n_refs;
     int n_rows, width;
     float *rows;                  /* [n_rows][width]  */
     svlm_cell *cells;             /* [n_rows]         */
