@@ -42,7 +42,9 @@ typedef struct svlm_prune_options {
                                      192, 128, 96, 64 are the published lists        */
     int n_layers_list;            /* exact control: 0, or how many of the next two   */
     const int *layers;            /* prune after these layers, ascending             */
-    const int *keep;              /* kept after each (before merged rows join)       */
+    const int *keep;              /* kept after each (before merged rows join), never
+                                     rising; NULL: what retain comes to. Methods that
+                                     decide by content take the layers only          */
     svlm_positions positions;
     int no_recycle;               /* 1: pruned rows are dropped, none are merged      */
     int per_image;                /* 1: each picture has its own share of the budget;
@@ -92,7 +94,8 @@ typedef struct svlm_prune_stage {
     int n_keep;
     const int32_t *keep;          /* [n_keep] ascending, indices below n_in           */
     int n_recycled;
-    const int32_t *recycled;      /* [n_recycled] indices below n_in, ascending       */
+    const int32_t *recycled;      /* [n_recycled] indices below n_in, picture by picture,
+                                     by falling score                                 */
     const int32_t *assign;        /* [n_recycled] merged row each went into           */
     const float *density;         /* [n_recycled]                                     */
     int n_merged;
