@@ -46,12 +46,17 @@ tiny_libs = libmake_model.la $(LDADD)
 tests_unit_make_model_SOURCES = tests/unit/make_model.c $(tiny_sources)
 tests_unit_make_model_LDADD = $(tiny_libs)
 
+# Every golden case, end to end.
+golden_programs = tests/golden/check-goldens
+tests_golden_check_goldens_SOURCES = tests/golden/check_goldens.c tests/golden/check_goldens.h \
+	tests/golden/check_llm.c tests/golden/verdict.c $(golden_sources)
+
 kernel_tests = \
 	tests/kernels/quant
 
-script_tests =
+script_tests = tests/golden/goldens.sh
 
-check_PROGRAMS += $(unit_tests) $(kernel_tests)
+check_PROGRAMS += $(unit_tests) $(kernel_tests) $(golden_programs)
 TESTS += $(unit_tests) $(kernel_tests) $(script_tests)
 EXTRA_DIST += $(script_tests)
 AM_TESTS_ENVIRONMENT = top_srcdir='$(top_srcdir)' top_builddir='$(top_builddir)' \

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/* check-goldens GOLDENS MODELS IMAGES [--case GLOB] [--kv-f16]: runs every case of a
+ * directory in the goldens' format (its README describes it) with every weight file it
+ * lists, one line each with the figure that came closest to its bound. The exit status
+ * is 1 when anything differs, after all cases ran. */
+#include "golden/check_goldens.h"
+
+#include <fnmatch.h>
+
+typedef struct options {
+    const char *goldens, *models, *images, *glob;
+    int kv_f16;
+} options;
+
+static int n_run, n_failed;
+
+static void report(const char *name, const char *file, const verdict *v)
+{
+    n_run++;
+    n_failed += v->failed != 0;
+    if (v->failed)
+        printf("FAIL %s [%s]: %s (%d differences)\n", name, file, v->why, v->failed);
+    else
+        printf("ok   %s [%s]: closest %s, %.4f of its bound\n", name, file, v->figure, v->closest);
+    fflush(stdout);
+}
+
+/* The rows in embeds.npy, as features of a picture. */
+static void golden_features(svlm_features *f, npy *embeds, const char *path)
+{
+    *embeds = golden_npy(path);
+    if (embeds->n_dims != 2 || !embeds->f)
+        fail_msg("%s: not a matrix of float32", path);
+    *f = (svlm_features){ .n_refs = 1, .n_rows = (int)embeds->dim[0],
+                          .width = (int)embeds->dim[1] };
+    f->rows = (float *)(uintptr_t)embeds->f;       /* only read */
+    f->cells = calloc(embeds->dim[0], sizeof *f->cells);
+    CHECK(f->cells != NULL);
+}
+
+static void run_file(const options *o, const char *name, const char *model, const char *file,
+                     const llm_case *base)
+{
+    char path[1024];
+    verdict v = { 0 };
+    llm_file f;
+    snprintf(path, sizeof path, "%s/%s/%s", o->models, model, file);
+    if (llm_file_open(&f, path, &v)) {
+        llm_case c = *base;
+        c.file = &f;
+        check_llm(&v, &c);
+        llm_file_close(&f);
+    }
+    report(name, file, &v);
+}
+
+static void run_case(const options *o, const json_t *entry)
+{
+    const char *name = json_string_value(json_object_get(entry, "case"));
+    const json_t *files = json_object_get(entry, "llm");
+    char dir[1024], path[1200];
+    if (!name || fnmatch(o->glob, name, 0) || json_is_string(json_object_get(entry, "sparse")))
+        return;
+    snprintf(dir, sizeof dir, "%s/%s", o->goldens, name);
+    snprintf(path, sizeof path, "%s/case.json", dir);
+    json_t *json = golden_json(path);
+    const char *model = json_string_value(json_object_get(json, "model"));
+    const char *vision = json_string_value(json_object_get(json, "vision"));
+    llm_case c = { .dir = dir, .json = json, .kv_f16 = o->kv_f16 };
+    svlm_features features = { 0 };
+    npy embeds = { 0 };
+    if (vision) {
+        snprintf(path, sizeof path, "%s/%s/%s/embeds.npy", o->goldens, model, vision);
+        golden_features(&features, &embeds, path);
+        c.features = &features;
+    }
+    for (size_t i = 0; i < json_array_size(files); i++)
+        run_file(o, name, model, json_string_value(json_array_get(files, i)), &c);
+    free(features.cells);
+    npy_free(&embeds);
+    json_decref(json);
+}
+
+int main(int argc, char **argv)
+{
+    options o = { .glob = "*" };
+    const char **place[] = { &o.goldens, &o.models, &o.images };
+    int n = 0;
+    for (int i = 1; i < argc; i++) {
+        if (!strcmp(argv[i], "--case") && i + 1 < argc)
+            o.glob = argv[++i];
+        else if (!strcmp(argv[i], "--kv-f16"))
+            o.kv_f16 = 1;
+        else if (n < 3)
+            *place[n++] = argv[i];
+    }
+    if (n < 3) {
+        fprintf(stderr, "usage: check-goldens GOLDENS MODELS IMAGES [--case GLOB] [--kv-f16]\n");
+        return 2;
+    }
+    char path[1024];
+    snprintf(path, sizeof path, "%s/index.json", o.goldens);
+    json_t *index = golden_json(path);
+    for (size_t i = 0; i < json_array_size(index); i++)
+        run_case(&o, json_array_get(index, i));
+    json_decref(index);
+    printf("%d of %d runs as expected\n", n_run - n_failed, n_run);
+    return n_failed || !n_run;
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/* What the parts of check-goldens share: a verdict on one case, collected figure
+ * by figure, so that one difference does not hide the others. */
+#ifndef SV_CHECK_GOLDENS_H
+#define SV_CHECK_GOLDENS_H
+
+#include "golden.h"
+
+#include "llm/llm.h"
+#include "text/text.h"
+#include "vision/vision.h"
+
+typedef struct verdict {
+    int failed;
+    char why[400];                /* the first difference                        */
+    double closest;               /* difference / bound of the worst figure      */
+    char figure[80];              /* its name                                    */
+} verdict;
+
+/* Remembers the first sentence. */
+void differ(verdict *v, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* |got - want| <= bound, the figure coming closest to its bound is remembered. */
+void near(verdict *v, const char *figure, double got, double want, double bound);
+void near_all(verdict *v, const char *figure, const float *got, const float *want, size_t n,
+              double bound);
+/* Equal integers, want being a JSON array; sorted: as sets, got in any order. */
+void same_ints(verdict *v, const char *figure, const int32_t *got, size_t n, const json_t *want);
+void same_set(verdict *v, const char *figure, const int32_t *got, size_t n, const json_t *want);
+
+int32_t *ints_of(const json_t *array, size_t *n);         /* free() it */
+double number_of(const json_t *object, const char *key);
+
+/* An opened language model. */
+typedef struct llm_file {
+    sv_map map;
+    sv_gguf gguf;
+    sv_llm llm;
+    sv_vocab *vocab;
+} llm_file;
+
+int llm_file_open(llm_file *f, const char *path, verdict *v);
+void llm_file_close(llm_file *f);
+
+/* check_llm.c: one case with one file; dir holds case.json. features may be NULL. */
+typedef struct llm_case {
+    const char *dir;
+    const json_t *json;
+    const llm_file *file;
+    svlm_features *features;
+    int kv_f16;
+} llm_case;
+
+void check_llm(verdict *v, const llm_case *c);
+
+#endif

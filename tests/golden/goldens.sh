@@ -1,0 +1,6 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Every case of the golden data that came with the sources.
+set -eu
+exec "$top_builddir/tests/golden/check-goldens" "$SVLM_TEST_DATA/goldens" \
+    "$SVLM_TEST_DATA/models" "$SVLM_TEST_DATA/images"
