@@ -9,6 +9,7 @@ unit_tests = \
 	tests/unit/gguf_read \
 	tests/unit/gguf_write \
 	tests/unit/make_model \
+	tests/unit/matmul_fast \
 	tests/unit/options \
 	tests/unit/prune_raters \
 	tests/unit/prune_rank \

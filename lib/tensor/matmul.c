@@ -6,13 +6,15 @@
 
 #include "base/threads.h"
 #include "tensor/matmul_float.h"
+#include "tensor/matmul_quant.h"
 
 #define MAX_PRODUCTS 8
 
 /* What sv_mm.scratch points to. */
 typedef struct scratch {
-    float *floats;                /* [n_threads][per_thread] */
+    char *room;                   /* [n_threads][per_thread] bytes          */
     size_t per_thread;
+    sv_qtoken *act;               /* the rows in 8 bits; NULL if precise    */
 } scratch;
 
 void sv_mm_layout(sv_mm *mm, sv_arena *a, const sv_kernels *k, int n_threads, int precise,
@@ -20,11 +22,14 @@ void sv_mm_layout(sv_mm *mm, sv_arena *a, const sv_kernels *k, int n_threads, in
 {
     *mm = (sv_mm){ .k = k, .n_threads = n_threads, .precise = precise, .max_rows = max_rows,
                    .max_in = max_in, .max_out = max_out };
-    size_t per_thread = sv_float_scratch(max_in);
+    size_t per_thread = sv_float_scratch(max_in) * sizeof(float);
+    if (!precise && per_thread < sv_quant_scratch())
+        per_thread = sv_quant_scratch();
     scratch *s = sv_take(a, 1, sizeof *s);
-    float *floats = sv_take(a, (size_t)n_threads, per_thread * sizeof(float));
+    char *room = sv_take(a, (size_t)n_threads, per_thread);
+    void *act = precise ? NULL : sv_take(a, 1, sv_quant_act_bytes(max_rows, max_in));
     if (s)
-        *s = (scratch){ floats, per_thread };
+        *s = (scratch){ room, per_thread, act };
     mm->scratch = s;
 }
 
@@ -36,27 +41,48 @@ typedef struct job {
     int end[MAX_PRODUCTS];        /* tasks of each product and those before it */
 } job;
 
+static int is_fast(const sv_mm *mm, const sv_weight *w)
+{
+    return !mm->precise && sv_quant_supported(mm->k, w);
+}
+
 static void run_task(void *arg, int task, int thread)
 {
     const job *j = arg;
     const scratch *s = j->mm->scratch;
+    void *room = s->room + (size_t)thread * s->per_thread;
     int i = 0;
     while (task >= j->end[i])
         i++;
-    sv_float_task(j->mm->k, &j->p[i], j->x, j->n, task - (i ? j->end[i - 1] : 0),
-                  s->floats + (size_t)thread * s->per_thread);
+    task -= i ? j->end[i - 1] : 0;
+    if (is_fast(j->mm, j->p[i].w))
+        sv_quant_task(j->mm->k, &j->p[i], s->act, j->n, task, room);
+    else
+        sv_float_task(j->mm->k, &j->p[i], j->x, j->n, task, room);
+}
+
+static void quantise_group(void *arg, int group, int thread)
+{
+    const job *j = arg;
+    const scratch *s = j->mm->scratch;
+    (void)thread;
+    sv_quant_act(j->mm->k, s->act, j->x, j->n, j->p[0].w->n_in, group);
 }
 
 void sv_matmul_many(const sv_mm *mm, const sv_product *p, int n_products, const float *x, int n)
 {
     assert(n_products <= MAX_PRODUCTS && n <= mm->max_rows);
     job j = { .mm = mm, .p = p, .x = x, .n = n };
-    int n_tasks = 0;
+    int n_tasks = 0, n_fast = 0;
     for (int i = 0; i < n_products; i++) {
-        assert(p[i].w->n_in == p[0].w->n_in && p[i].w->n_in <= mm->max_in);
-        n_tasks += sv_float_tasks(p[i].w, n);
+        const sv_weight *w = p[i].w;
+        assert(w->n_in == p[0].w->n_in && w->n_in <= mm->max_in);
+        n_fast += is_fast(mm, w);
+        n_tasks += is_fast(mm, w) ? sv_quant_tasks(w, n) : sv_float_tasks(w, n);
         j.end[i] = n_tasks;
     }
+    if (n > 0 && n_fast > 0)
+        sv_parallel(mm->n_threads, sv_quant_groups(n), quantise_group, &j);
     if (n > 0)
         sv_parallel(mm->n_threads, n_tasks, run_task, &j);
 }

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 libcore_la_SOURCES += \
 	lib/tensor/attention.c lib/tensor/attention.h lib/tensor/matmul.c lib/tensor/matmul.h \
-	lib/tensor/matmul_float.c lib/tensor/matmul_float.h lib/tensor/ops.c lib/tensor/ops.h \
+	lib/tensor/matmul_float.c lib/tensor/matmul_float.h \
+	lib/tensor/matmul_quant.c lib/tensor/matmul_quant.h lib/tensor/ops.c lib/tensor/ops.h \
 	lib/tensor/rope.c lib/tensor/rope.h
 
 # The only file that knows BLAS.
