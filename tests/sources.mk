@@ -30,7 +30,9 @@ tests_unit_image_checks_LDADD = $(LDADD) $(PNG_LIBS)
 tests_unit_image_file_SOURCES = tests/unit/image_file.c $(picture_sources)
 tests_unit_image_file_LDADD = $(LDADD) $(PNG_LIBS)
 
-# The vision half.
+# Arithmetic and the vision half.
+unit_tests += tests/unit/attention tests/unit/matmul tests/unit/ops
+tests_unit_matmul_LDADD = libmake_model.la $(LDADD)
 unit_tests += tests/unit/vision
 tests_unit_vision_SOURCES = tests/unit/vision.c $(golden_sources)
 
@@ -53,6 +55,10 @@ tests_golden_check_goldens_SOURCES = tests/golden/check_goldens.c tests/golden/c
 	tests/golden/check_llm.c tests/golden/verdict.c $(golden_sources)
 
 kernel_tests = \
+	tests/kernels/dispatch \
+	tests/kernels/ref_convert \
+	tests/kernels/ref_dequant \
+	tests/kernels/ref_float \
 	tests/kernels/quant
 
 script_tests = tests/golden/goldens.sh
