@@ -11,6 +11,7 @@ unit_tests = \
 	tests/unit/make_model \
 	tests/unit/matmul_fast \
 	tests/unit/options \
+	tests/unit/quantize \
 	tests/unit/prune_raters \
 	tests/unit/prune_rank \
 	tests/unit/prune_recycle \
