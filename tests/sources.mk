@@ -53,7 +53,7 @@ tests_unit_make_model_LDADD = $(tiny_libs)
 # Every golden case, end to end.
 golden_programs = tests/golden/check-goldens
 tests_golden_check_goldens_SOURCES = tests/golden/check_goldens.c tests/golden/check_goldens.h \
-	tests/golden/check_llm.c tests/golden/verdict.c $(golden_sources)
+	tests/golden/check_llm.c tests/golden/check_prune.c tests/golden/verdict.c $(golden_sources)
 
 kernel_tests = \
 	tests/kernels/dispatch \

@@ -9,6 +9,7 @@
 #include "llm/llm.h"
 #include "text/text.h"
 #include "vision/vision.h"
+#include <sparsevlm/prune.h>
 
 typedef struct verdict {
     int failed;
@@ -41,12 +42,31 @@ typedef struct llm_file {
 int llm_file_open(llm_file *f, const char *path, verdict *v);
 void llm_file_close(llm_file *f);
 
+/* check_prune.c: the pruner of a case with "sparse", watched. */
+typedef struct prune_case {
+    const json_t *json;
+    const char *dir;
+    verdict *v;
+    svlm_hook inner;
+} prune_case;
+
+int prune_case_open(prune_case *p, const json_t *json, const char *dir, verdict *v);
+void prune_case_close(prune_case *p);
+/* What to give the engine: inner behind a spy that reports to v. */
+svlm_hook prune_case_hook(prune_case *p, verdict *v);
+/* The report of the last prefill. */
+void check_prune(prune_case *p);
+/* The rows leaving a layer. */
+void check_merged(const prune_case *p, verdict *v, int layer, const float *rows, int n_rows,
+                  int n_embd);
+
 /* check_llm.c: one case with one file; dir holds case.json. features may be NULL. */
 typedef struct llm_case {
     const char *dir;
     const json_t *json;
     const llm_file *file;
     svlm_features *features;
+    prune_case *prune;            /* NULL: the case has none */
     int kv_f16;
 } llm_case;
 

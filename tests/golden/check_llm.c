@@ -14,6 +14,7 @@ typedef struct watch {
     npy hidden_last;
     double tolerance;
     int n_embd;
+    const prune_case *prune;      /* or NULL */
 } watch;
 
 int llm_file_open(llm_file *f, const char *path, verdict *v)
@@ -76,6 +77,8 @@ static void see_layer(void *user, int layer, const float *rows, int n_rows)
                  w->hidden_last.f + (size_t)(layer + 1) * n, n, w->tolerance);
     if (layer >= 0)
         check_stats(w, layer, rows, (size_t)n_rows * n);
+    if (w->prune)
+        check_merged(w->prune, w->v, layer, rows, n_rows, w->n_embd);
 }
 
 static void add_text(verdict *v, const llm_case *c, const char *which, int bos, sv_prompt *p)
@@ -159,19 +162,25 @@ static void run(verdict *v, const llm_case *c, sv_session *s, const sv_prompt *p
     npy logits = golden_npy(path);
     snprintf(path, sizeof path, "%s/hidden_last.npy", c->dir);
     watch w = { v, json_object_get(c->json, "layer_stats"), golden_npy(path),
-                number_of(tolerance, "hidden_last"), c->file->llm.n_embd };
+                number_of(tolerance, "hidden_last"), c->file->llm.n_embd, c->prune };
+    svlm_hook hook = { 0 };
     svlm_error err;
     int n_images = c->features != NULL;
     if (logits.n != (size_t)N_GREEDY * (size_t)c->file->llm.n_vocab)
         fail_msg("%s/logits.npy: not %d rows of %d", c->dir, N_GREEDY, c->file->llm.n_vocab);
+    if (c->prune)
+        hook = prune_case_hook(c->prune, v);
     for (int watched = 1; watched >= 0; watched--) {
         sv_session_reset(s);
         sv_session_trace(s, watched ? see_layer : NULL, &w);
-        if (sv_prefill(s, p, &c->features, n_images, NULL, NULL, &err)) {
+        if (sv_prefill(s, p, &c->features, n_images, c->prune ? &hook : NULL, NULL,
+                       &err)) {
             differ(v, "%s", err.message);
             break;
         }
         check_lengths(v, c, s);
+        if (c->prune)
+            check_prune(c->prune);
         near_all(v, "logits[0]", sv_session_logits(s), logits.f, (size_t)c->file->llm.n_vocab,
                  bound);
     }
