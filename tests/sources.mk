@@ -39,8 +39,12 @@ tests_unit_vision_SOURCES = tests/unit/vision.c $(golden_sources)
 
 # Text: vocabularies made on the spot.
 vocab_sources = tests/vocab_file.c tests/vocab_file.h
-unit_tests += tests/unit/pretokenize tests/unit/sampler tests/unit/tokenize \
-	tests/unit/tokenize_bpe tests/unit/tokenize_spm
+unit_tests += tests/unit/detokenize tests/unit/pretokenize tests/unit/prompt \
+	tests/unit/sampler tests/unit/tokenize tests/unit/tokenize_bpe \
+	tests/unit/tokenize_spm tests/unit/vocab
+tests_unit_detokenize_SOURCES = tests/unit/detokenize.c $(vocab_sources)
+tests_unit_prompt_SOURCES = tests/unit/prompt.c $(vocab_sources)
+tests_unit_vocab_SOURCES = tests/unit/vocab.c $(vocab_sources)
 tests_unit_sampler_SOURCES = tests/unit/sampler.c $(vocab_sources)
 tests_unit_tokenize_bpe_SOURCES = tests/unit/tokenize_bpe.c $(vocab_sources)
 tests_unit_tokenize_spm_SOURCES = tests/unit/tokenize_spm.c $(vocab_sources)

@@ -13,8 +13,9 @@ enum { MAX_TOKENS = 4096 };
 static void keep_warning(void *user, svlm_log_level level, const char *line)
 {
     vocab_file *f = user;
+    size_t n = strlen(f->warning);
     if (level == SVLM_LOG_WARNING)
-        snprintf(f->warning, sizeof f->warning, "%s", line);
+        snprintf(f->warning + n, sizeof f->warning - n, "%s\n", line);
 }
 
 static svlm_status load(vocab_file *f, const char *path, svlm_error *err)
@@ -66,7 +67,8 @@ static void put_tokens(sv_gguf_writer *w, const vocab_recipe *r)
         score[n] = r->tokens[n].score;
         kind[n] = r->tokens[n].kind;
     }
-    byte_texts(r, bytes);
+    if (r->bytes)
+        byte_texts(r, bytes);
     for (int b = 0; b < 256 && r->bytes; b++, n++) {
         text[n] = (sv_span){ bytes[b], strlen(bytes[b]) };
         score[n] = 0;

@@ -12,7 +12,7 @@ typedef struct vocab_file {
     sv_map map;
     sv_gguf g;
     sv_vocab *v;
-    char warning[500];            /* the last one of loading */
+    char warning[1000];           /* of loading, one a line */
 } vocab_file;
 
 typedef struct vocab_token { const char *text; float score; int32_t kind; } vocab_token;
