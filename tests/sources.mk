@@ -35,7 +35,11 @@ tests_unit_image_file_LDADD = $(LDADD) $(PNG_LIBS)
 unit_tests += tests/unit/attention tests/unit/matmul tests/unit/ops
 tests_unit_matmul_LDADD = libmake_model.la $(LDADD)
 unit_tests += tests/unit/vision
-tests_unit_vision_SOURCES = tests/unit/vision.c $(golden_sources)
+unit_tests += tests/unit/vit_load
+tests_unit_vit_load_SOURCES = tests/unit/vit_load.c tests/tiny_model.c tests/tiny_model.h
+tests_unit_vit_load_LDADD = libmake_model.la $(LDADD)
+tests_unit_vision_SOURCES = tests/unit/vision.c $(golden_sources) tests/tiny_model.c tests/tiny_model.h
+tests_unit_vision_LDADD = libmake_model.la $(LDADD)
 
 # Text: vocabularies made on the spot.
 vocab_sources = tests/vocab_file.c tests/vocab_file.h

@@ -60,8 +60,8 @@ struct svlm_features {
 
 svlm_status sv_features_new(svlm_features **out, int n_rows, int width, svlm_error *err);
 /* The whole way from a picture to features. */
-svlm_status sv_vision_encode(svlm_features **out, const sv_vit *v, const sv_kernels *k, int n_threads,
-                             int precise, const svlm_image *image,
+svlm_status sv_vision_encode(svlm_features **out, const sv_vit *v, const sv_kernels *k,
+                             int n_threads, int precise, const svlm_image *image,
                              const svlm_features_options *opt, svlm_error *err);
 
 #endif

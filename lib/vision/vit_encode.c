@@ -174,8 +174,8 @@ static svlm_status encode_tiles(encode *e, const sv_tiles *t, const sv_vit *v, c
     return st;
 }
 
-svlm_status sv_vision_encode(svlm_features **out, const sv_vit *v, const sv_kernels *k, int n_threads,
-                             int precise, const svlm_image *image,
+svlm_status sv_vision_encode(svlm_features **out, const sv_vit *v, const sv_kernels *k,
+                             int n_threads, int precise, const svlm_image *image,
                              const svlm_features_options *opt, svlm_error *err)
 {
     encode e = { .progress = { opt->progress, opt->user } };

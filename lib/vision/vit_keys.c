@@ -38,8 +38,9 @@ static svlm_status check_architecture(const sv_gguf *g, svlm_error *err)
         return sv_fail(err, SVLM_ERR_FORMAT, "%s: this is a language model, not an mmproj file",
                        g->map->path);
     if (!span_is(arch, "clip"))
-        return sv_fail(err, SVLM_ERR_UNSUPPORTED, "%s: architecture %.*s is not a vision tower that "
-                       "we can run (clip)", g->map->path, shown(arch), arch.p);
+        return sv_fail(err, SVLM_ERR_UNSUPPORTED,
+                       "%s: architecture %.*s is not a vision tower that we can run (clip)",
+                       g->map->path, shown(arch), arch.p);
     if ((st = sv_gguf_opt_bool(g, "clip.has_vision_encoder", &has_vision, err)))
         return st;
     if (!has_vision)
@@ -56,11 +57,12 @@ static svlm_status check_projector(const sv_gguf *g, svlm_error *err)
         (st = sv_gguf_opt_str(g, KEY "projector_type", &type, err)))
         return st;
     if (!span_is(type, "mlp"))
-        return sv_fail(err, SVLM_ERR_UNSUPPORTED, "%s: projector type %.*s is not supported (only mlp)",
-                       g->map->path, shown(type), type.p);
+        return sv_fail(err, SVLM_ERR_UNSUPPORTED,
+                       "%s: projector type %.*s is not supported (only mlp)", g->map->path,
+                       shown(type), type.p);
     if (sv_gguf_find(g, "mm.3.weight") || sv_gguf_find(g, "mm.4.weight"))
-        return sv_fail(err, SVLM_ERR_UNSUPPORTED, "%s: an MLP projector with norms is not supported",
-                       g->map->path);
+        return sv_fail(err, SVLM_ERR_UNSUPPORTED,
+                       "%s: an MLP projector with norms is not supported", g->map->path);
     return SVLM_OK;
 }
 
@@ -93,14 +95,16 @@ static svlm_status read_sizes(sv_vit *v, const sv_gguf *g, svlm_error *err)
         return sv_fail(err, SVLM_ERR_FORMAT, "%s: image_size %d is not a multiple of patch_size %d",
                        g->map->path, v->image_size, v->patch);
     if (v->n_embd % v->n_heads)
-        return sv_fail(err, SVLM_ERR_FORMAT, "%s: embedding_length %d is not a multiple of head_count "
-                       "%d", g->map->path, v->n_embd, v->n_heads);
+        return sv_fail(err, SVLM_ERR_FORMAT,
+                       "%s: embedding_length %d is not a multiple of head_count %d",
+                       g->map->path, v->n_embd, v->n_heads);
     uint32_t kv_heads = (uint32_t)v->n_heads;
     if ((st = sv_gguf_opt_u32(g, KEY "attention.head_count_kv", &kv_heads, err)))
         return st;
     if (kv_heads != (uint32_t)v->n_heads)
-        return sv_fail(err, SVLM_ERR_UNSUPPORTED, "%s: a tower with %d heads but %u for keys is not "
-                       "supported", g->map->path, v->n_heads, (unsigned)kv_heads);
+        return sv_fail(err, SVLM_ERR_UNSUPPORTED,
+                       "%s: a tower with %d heads but %u for keys is not supported",
+                       g->map->path, v->n_heads, (unsigned)kv_heads);
     return SVLM_OK;
 }
 
@@ -117,7 +121,8 @@ static svlm_status read_eps_and_activation(sv_vit *v, const sv_gguf *g, svlm_err
         return sv_fail(err, SVLM_ERR_FORMAT, "%s: layer_norm_epsilon is %g", g->map->path,
                        (double)v->eps);
     if (gelu && silu)
-        return sv_fail(err, SVLM_ERR_FORMAT, "%s: both use_gelu and use_silu are set", g->map->path);
+        return sv_fail(err, SVLM_ERR_FORMAT, "%s: both use_gelu and use_silu are set",
+                       g->map->path);
     v->act = gelu ? SV_ACT_GELU : silu ? SV_ACT_SILU : SV_ACT_GELU_QUICK;
     return SVLM_OK;
 }
@@ -130,7 +135,8 @@ static svlm_status read_rgb(float out[3], const sv_gguf *g, const char *key, svl
     if (st || !a.data)
         return st;
     if (a.n != 3 || !holds_numbers(&a))
-        return sv_fail(err, SVLM_ERR_FORMAT, "%s: %s does not hold three numbers", g->map->path, key);
+        return sv_fail(err, SVLM_ERR_FORMAT, "%s: %s does not hold three numbers", g->map->path,
+                       key);
     for (uint64_t i = 0; i < 3; i++)
         out[i] = (float)sv_gguf_number(&a, i);
     return SVLM_OK;
@@ -148,8 +154,9 @@ static svlm_status read_colours(sv_preproc *p, const sv_gguf *g, svlm_error *err
         return st;
     for (int i = 0; i < 3; i++)
         if (!isfinite(p->mean[i]) || !isfinite(p->std[i]) || !(p->std[i] > 0))
-            return sv_fail(err, SVLM_ERR_FORMAT, "%s: image_mean %g and image_std %g cannot be used",
-                           g->map->path, (double)p->mean[i], (double)p->std[i]);
+            return sv_fail(err, SVLM_ERR_FORMAT,
+                           "%s: image_mean %g and image_std %g cannot be used", g->map->path,
+                           (double)p->mean[i], (double)p->std[i]);
     return SVLM_OK;
 }
 
@@ -162,7 +169,8 @@ static svlm_status read_pinpoints(sv_preproc *p, sv_gguf_array *a, const sv_gguf
     if (st || !a->data)
         return st;
     if (a->n < 2 || a->n % 2 || a->n > 2 * MAX_PINPOINTS || !holds_numbers(a))
-        return sv_fail(err, SVLM_ERR_FORMAT, "%s: %s does not hold pairs of sizes", g->map->path, key);
+        return sv_fail(err, SVLM_ERR_FORMAT, "%s: %s does not hold pairs of sizes", g->map->path,
+                       key);
     for (uint64_t i = 0; i < a->n; i++) {
         double size = sv_gguf_number(a, i);
         if (!(size >= p->image_size && size <= INT16_MAX) || fmod(size, p->image_size) != 0)
@@ -204,22 +212,21 @@ static svlm_status read_features(sv_vit *v, const sv_gguf *g, svlm_error *err)
         return SVLM_OK;
     }
     if (a.n < 1 || a.n > (uint64_t)max || !holds_numbers(&a))
-        return sv_fail(err, SVLM_ERR_FORMAT, "%s: %s does not hold 1 to %d numbers", g->map->path, key,
-                       max);
+        return sv_fail(err, SVLM_ERR_FORMAT, "%s: %s does not hold 1 to %d numbers", g->map->path,
+                       key, max);
     v->n_features = (int)a.n;
     for (int i = 0; i < v->n_features; i++) {
         double k = sv_gguf_number(&a, (uint64_t)i);
         if (!(k >= 0 && k <= v->n_blocks) || k != floor(k))
-            return sv_fail(err, SVLM_ERR_FORMAT, "%s: %s has %g, the tower has %d blocks", g->map->path,
-                           key, k, v->n_blocks);
+            return sv_fail(err, SVLM_ERR_FORMAT, "%s: %s has %g, the tower has %d blocks",
+                           g->map->path, key, k, v->n_blocks);
         v->feature[i] = (int)k;
         v->n_run = v->feature[i] > v->n_run ? v->feature[i] : v->n_run;
     }
     return SVLM_OK;
 }
 
-svlm_status sv_vit_read_keys(sv_vit *v, const sv_gguf *g, sv_gguf_array *pinpoints,
-                             svlm_error *err)
+svlm_status sv_vit_read_keys(sv_vit *v, const sv_gguf *g, sv_gguf_array *pinpoints, svlm_error *err)
 {
     svlm_status st;
     if ((st = check_architecture(g, err)) ||

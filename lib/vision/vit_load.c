@@ -43,8 +43,8 @@ static float *bind_floats(binder *b, uint64_t n, const char *name)
         b->st = sv_fail(b->err, SVLM_ERR_FORMAT, "%s: %s has type %s, expected F32, F16 or BF16",
                         b->g->map->path, name, sv_type_get(t->type)->name);
     else if (t->dim[0] * t->dim[1] * t->dim[2] * t->dim[3] != n)
-        b->st = sv_fail(b->err, SVLM_ERR_FORMAT, "%s: %s does not hold the %llu values that the model "
-                        "needs", b->g->map->path, name, (unsigned long long)n);
+        b->st = sv_fail(b->err, SVLM_ERR_FORMAT, "%s: %s does not hold the %llu values that the "
+                        "model needs", b->g->map->path, name, (unsigned long long)n);
     if (b->st)
         return NULL;
     float *to = sv_take(&b->arena, (size_t)n, sizeof *to);

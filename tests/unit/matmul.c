@@ -123,7 +123,8 @@ static void test_every_type(void **state)
 static void test_shapes(void **state)
 {
     (void)state;
-    static const int outs[] = { 1, 31, 32, 33, 64, 65, 1023, 1025 }, ns[] = { 0, 1, 4, 5, MAX_ROWS };
+    static const int outs[] = { 1, 31, 32, 33, 64, 65, 1023, 1025 };
+    static const int ns[] = { 0, 1, 4, 5, MAX_ROWS };
     sv_rng r = { check_seed() + 1 };
     for (size_t i = 0; i < sizeof outs / sizeof *outs; i++)
         for (size_t j = 0; j < sizeof ns / sizeof *ns; j++)

@@ -6,6 +6,7 @@
 #include <math.h>
 
 #include "base/alloc.h"
+#include "tiny_model.h"
 #include "vision/vision.h"
 
 typedef struct tower {
@@ -138,10 +139,236 @@ static void test_goldens(void **state)
     check_case("t4", "mmproj-t4-f16", "wide", "pad");
 }
 
+static tiny_model files;
+
+static void open_tiny(tower *t, int tiles)
+{
+    sv_model_shape s = tiny_shape();
+    s.tiles = tiles;
+    tiny_model_remake(&files, &s);
+    open_tower(t, files.mmproj);
+}
+
+static void test_threads_change_nothing(void **state)
+{
+    (void)state;
+    tower t;
+    svlm_features_options o;
+    svlm_features *f[3];
+    open_tiny(&t, 1);
+    svlm_image *image = open_picture("wide.png");
+    SVLM_INIT(&o);
+    o.class_attention = 1;
+    for (int i = 0; i < 3; i++)
+        f[i] = encode(&t.vit, image, &o, i + 1);
+    size_t n = (size_t)f[0]->n_rows;
+    for (int i = 1; i < 3; i++) {
+        CHECK(f[i]->n_rows == f[0]->n_rows);
+        assert_memory_equal(f[i]->rows, f[0]->rows, n * (size_t)f[0]->width * sizeof(float));
+        assert_memory_equal(f[i]->class_attention, f[0]->class_attention, n * sizeof(float));
+        assert_memory_equal(f[i]->keys, f[0]->keys, n * (size_t)f[0]->key_width * sizeof(float));
+    }
+    for (int i = 0; i < 3; i++)
+        svlm_features_close(f[i]);
+    svlm_image_close(image);
+    close_tower(&t);
+}
+
+static void check_cell(const svlm_features *f, int row, int tile, int x, int y)
+{
+    const svlm_cell *c = &svlm_features_cells(f)[row];
+    CHECK(c->tile == tile && c->x == x && c->y == y && !c->reserved);
+}
+
+/* t3: tiles of 8 x 8 patches. A picture of 400 x 250 fills a grid of 2 x 2 tiles to
+ * 16 * 250 / 400 = 10 of its 16 rows: three of padding above and three below. */
+static void test_cells_of_tiles(void **state)
+{
+    (void)state;
+    tower t;
+    svlm_features_options o;
+    open_tower(&t, golden_path("models/t3/mmproj-t3-f32.gguf"));
+    svlm_image *image = open_picture("wide.png");
+    SVLM_INIT(&o);
+    svlm_features *f = encode(&t.vit, image, &o, 2);
+    CHECK(svlm_features_n_rows(f) == 64 + 10 * 17);
+    check_cell(f, 0, 0, 0, 0);
+    check_cell(f, 63, 0, 7, 7);
+    check_cell(f, 64, 1, 0, 3);
+    check_cell(f, 64 + 15, 1, 15, 3);
+    check_cell(f, 64 + 16, 1, -1, 3);
+    check_cell(f, 64 + 5 * 17 + 9, 1, 9, 8);
+    check_cell(f, 64 + 10 * 17 - 1, 1, -1, 12);
+    assert_memory_equal(svlm_features_rows(f) + (size_t)(64 + 16) * (size_t)f->width, t.vit.newline,
+                        (size_t)f->width * sizeof(float));
+    svlm_features_close(f);
+
+    o.preproc = SVLM_PREPROC_PAD;               /* no tiles: one newline at the end */
+    f = encode(&t.vit, image, &o, 2);
+    CHECK(svlm_features_n_rows(f) == 65);
+    check_cell(f, 64, 0, -1, 7);
+    svlm_features_close(f);
+
+    t.vit.preproc.unpad = 0;                    /* merge type "spatial": the whole grid */
+    f = encode(&t.vit, image, &(svlm_features_options){ .preproc = SVLM_PREPROC_TILES }, 2);
+    CHECK(svlm_features_n_rows(f) == 64 + 16 * 16);
+    check_cell(f, 64 + 16 * 9 + 10, 1, 10, 9);
+    svlm_features *g;
+    t.vit.tile_by_tile = 1;                     /* "flat": the same rows in another order */
+    g = encode(&t.vit, image, &(svlm_features_options){ .preproc = SVLM_PREPROC_TILES }, 2);
+    CHECK(svlm_features_n_rows(g) == 64 + 16 * 16);
+    check_cell(g, 64 + 3 * 64 + 8 * 1 + 2, 1, 10, 9);      /* tile (1, 1), patch (2, 1) */
+    assert_memory_equal(g->rows + (size_t)(64 + 3 * 64 + 10) * (size_t)g->width,
+                        f->rows + (size_t)(64 + 16 * 9 + 10) * (size_t)f->width,
+                        (size_t)f->width * sizeof(float));
+    svlm_features_close(f);
+    svlm_features_close(g);
+    svlm_image_close(image);
+    close_tower(&t);
+}
+
+/* With queries and keys that are only their biases every patch is looked at alike, and
+ * every key row is the bias, whose mean over heads is easy. */
+static void test_class_attention(void **state)
+{
+    (void)state;
+    enum { WIDTH = 32, HEADS = 2, HEAD = 16, PATCHES = 16 };
+    static const float zero[WIDTH * WIDTH];
+    float key_bias[WIDTH];
+    int key_width;
+    tower t;
+    svlm_features_options o;
+    open_tiny(&t, 0);
+    CHECK(t.vit.n_embd == WIDTH && t.vit.n_heads == HEADS);
+    svlm_image *image = open_picture("tall.png");
+    for (int i = 0; i < WIDTH; i++)
+        key_bias[i] = i < HEAD ? (float)i : 3;
+    sv_vit_block *last = &t.vit.blocks[t.vit.n_run - 1];
+    last->q.w.data = last->k.w.data = (const uint8_t *)zero;
+    last->q.w.type = last->k.w.type = SV_F32;
+    last->q.b = NULL;
+    last->k.b = key_bias;
+    SVLM_INIT(&o);
+    svlm_features *f = encode(&t.vit, image, &o, 2);
+    CHECK(!svlm_features_class_attention(f) && !svlm_features_keys(f, &key_width));
+    svlm_features_close(f);
+    o.class_attention = 1;
+    f = encode(&t.vit, image, &o, 2);
+    CHECK(svlm_features_keys(f, &key_width) && key_width == HEAD);
+    for (int p = 0; p < PATCHES; p++) {
+        CHECK(fabs(svlm_features_class_attention(f)[p] - 1.0 / (PATCHES + 1)) < 1e-7);
+        for (int i = 0; i < HEAD; i++)
+            CHECK(svlm_features_keys(f, NULL)[p * HEAD + i] == ((float)i + 3) / 2);
+    }
+    svlm_features_close(f);
+
+    svlm_error err;                             /* a tower without a class row has none */
+    t.vit.has_class = 0;
+    CHECK(sv_vision_encode(&f, &t.vit, sv_kernels_get(), 1, 1, image, &o, &err) ==
+          SVLM_ERR_UNSUPPORTED && !f);
+    svlm_image_close(image);
+    close_tower(&t);
+}
+
+typedef struct watch { int n_calls, stop_at, total; } watch;
+
+static int count(void *user, svlm_stage stage, int done, int total)
+{
+    watch *w = user;
+    CHECK(stage == SVLM_STAGE_ENCODE && done == w->n_calls && done <= total);
+    w->total = total;
+    return w->n_calls++ == w->stop_at;
+}
+
+static void test_progress_and_cancelling(void **state)
+{
+    (void)state;
+    tower t;
+    svlm_features *f;
+    svlm_error err;
+    watch w = { .stop_at = -1 };
+    open_tiny(&t, 1);
+    svlm_image *image = open_picture("square336.png");
+    svlm_features_options o = { .progress = count, .user = &w };
+    size_t alive = sv_alloc_alive();
+    CHECK(!sv_vision_encode(&f, &t.vit, sv_kernels_get(), 2, 1, image, &o, &err));
+    CHECK(w.total == 5 * 2 && w.n_calls == w.total + 1);   /* five inputs, two blocks */
+    svlm_features_close(f);
+    for (int stop = 0; stop <= w.total; stop++) {
+        w.n_calls = 0;
+        w.stop_at = stop;
+        CHECK(sv_vision_encode(&f, &t.vit, sv_kernels_get(), 2, 1, image, &o, &err) ==
+              SVLM_ERR_CANCELLED && !f && w.n_calls == stop + 1);
+        CHECK(sv_alloc_alive() == alive);
+    }
+    svlm_image_close(image);
+    close_tower(&t);
+}
+
+static void test_not_a_number(void **state)
+{
+    (void)state;
+    tower t;
+    svlm_features *f;
+    svlm_error err;
+    open_tiny(&t, 0);
+    svlm_image *image = open_picture("one.png");
+    svlm_features_options o = { 0 };
+    const sv_kernels *k = sv_kernels_get();
+    t.vit.blocks[0].ln1.w[3] = NAN;
+    CHECK(sv_vision_encode(&f, &t.vit, k, 1, 1, image, &o, &err) == SVLM_ERR_NUMERIC);
+    t.vit.blocks[0].ln1.w[3] = 1;
+    t.vit.mm0.b[0] = INFINITY;
+    CHECK(sv_vision_encode(&f, &t.vit, k, 1, 1, image, &o, &err) == SVLM_ERR_NUMERIC);
+    CHECK(strstr(err.message, "projector") && !f);
+    svlm_image_close(image);
+    close_tower(&t);
+}
+
+static int n_until_fault;
+
+static int fault(sv_mem kind, size_t n_bytes)
+{
+    (void)kind;
+    (void)n_bytes;
+    return n_until_fault-- == 0;
+}
+
+static void test_no_memory(void **state)
+{
+    (void)state;
+    tower t;
+    svlm_features *f;
+    svlm_error err;
+    open_tiny(&t, 1);
+    svlm_image *image = open_picture("tall.png");
+    svlm_features_options o = { .class_attention = 1 };
+    size_t alive = sv_alloc_alive();
+    svlm_status st = SVLM_ERR_NOMEM;
+    for (int n = 0; st; n++) {
+        n_until_fault = n;
+        sv_alloc_fault = fault;
+        st = sv_vision_encode(&f, &t.vit, sv_kernels_get(), 1, 1, image, &o, &err);
+        sv_alloc_fault = NULL;
+        CHECK(n < 1000 && (!st || (st == SVLM_ERR_NOMEM && !f && sv_alloc_alive() == alive)));
+    }
+    svlm_features_close(f);
+    CHECK(sv_alloc_alive() == alive);
+    svlm_image_close(image);
+    close_tower(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_goldens),
+        cmocka_unit_test(test_goldens),           cmocka_unit_test(test_threads_change_nothing),
+        cmocka_unit_test(test_cells_of_tiles),    cmocka_unit_test(test_class_attention),
+        cmocka_unit_test(test_progress_and_cancelling),
+        cmocka_unit_test(test_not_a_number),      cmocka_unit_test(test_no_memory),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    sv_model_shape s = tiny_shape();
+    tiny_model_make(&files, &s);
+    int n_failed = cmocka_run_group_tests(tests, NULL, NULL);
+    tiny_model_remove(&files);
+    return n_failed;
 }
