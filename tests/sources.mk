@@ -66,6 +66,16 @@ golden_programs = tests/golden/check-goldens
 tests_golden_check_goldens_SOURCES = tests/golden/check_goldens.c tests/golden/check_goldens.h \
 	tests/golden/check_llm.c tests/golden/check_prune.c tests/golden/verdict.c $(golden_sources)
 
+# The public interface, with a tiny model, a picture and questions.
+small_sources = tests/small.c tests/small.h $(tiny_sources)
+unit_tests += tests/unit/api tests/unit/api_chat tests/unit/api_faults
+tests_unit_api_SOURCES = tests/unit/api.c $(small_sources)
+tests_unit_api_LDADD = $(tiny_libs)
+tests_unit_api_chat_SOURCES = tests/unit/api_chat.c $(small_sources)
+tests_unit_api_chat_LDADD = $(tiny_libs)
+tests_unit_api_faults_SOURCES = tests/unit/api_faults.c $(small_sources)
+tests_unit_api_faults_LDADD = $(tiny_libs)
+
 kernel_tests = \
 	tests/kernels/dispatch \
 	tests/kernels/ref_convert \
@@ -73,11 +83,13 @@ kernel_tests = \
 	tests/kernels/ref_float \
 	tests/kernels/quant
 
-script_tests = tests/golden/goldens.sh
+script_tests = tests/golden/goldens.sh tests/examples.sh
+check_PROGRAMS += tests/json_get
 
 check_PROGRAMS += $(unit_tests) $(kernel_tests) $(golden_programs)
 TESTS += $(unit_tests) $(kernel_tests) $(script_tests)
 EXTRA_DIST += $(script_tests)
+# Tests run beside each other: a thread that waits should not keep a core busy.
 AM_TESTS_ENVIRONMENT = top_srcdir='$(top_srcdir)' top_builddir='$(top_builddir)' \
-	SVLM_TEST_DATA='$(abs_top_srcdir)/tests/data'; \
-	export top_srcdir top_builddir SVLM_TEST_DATA;
+	SVLM_TEST_DATA='$(abs_top_srcdir)/tests/data' OMP_WAIT_POLICY=passive; \
+	export top_srcdir top_builddir SVLM_TEST_DATA OMP_WAIT_POLICY;

@@ -31,13 +31,13 @@ static svlm_status read_options(svlm_chat_options *o, const svlm_model *m,
         (st = sv_thread_count(&o->n_threads, o->n_threads, m->n_threads, &m->log, err)))
         return st;
     if (o->n_ctx < 0 || o->max_tokens < 0)
-        return sv_fail(err, SVLM_ERR_ARG, "n_ctx is %d and max_tokens is %d; neither may be negative",
-                       o->n_ctx, o->max_tokens);
+        return sv_fail(err, SVLM_ERR_ARG, "n_ctx is %d and max_tokens is %d: neither may be "
+                       "negative", o->n_ctx, o->max_tokens);
     if (!o->n_ctx)
         o->n_ctx = m->llm.n_ctx < DEFAULT_CTX ? m->llm.n_ctx : DEFAULT_CTX;
     if (o->n_ctx > m->llm.n_ctx)
-        sv_logf(&m->log, SVLM_LOG_WARNING, "a context of %d rows, but the model was trained with %d",
-                o->n_ctx, m->llm.n_ctx);
+        sv_logf(&m->log, SVLM_LOG_WARNING, "a context of %d rows, but the model was trained "
+                "with %d", o->n_ctx, m->llm.n_ctx);
     if (!o->reuse_bytes)
         o->reuse_bytes = default_reuse_bytes;
     return SVLM_OK;

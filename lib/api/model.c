@@ -37,8 +37,8 @@ static svlm_status check_role(const sv_half *h, int want_vision, svlm_error *err
         return st;
     int is_vision = arch.n == 4 && !memcmp(arch.p, "clip", 4);
     if (is_vision && !want_vision)
-        return sv_fail(err, SVLM_ERR_ARG, "%s: this is an mmproj file (vision tower and projector), "
-                       "not a language model", path);
+        return sv_fail(err, SVLM_ERR_ARG, "%s: this is an mmproj file (vision tower and "
+                       "projector), not a language model", path);
     if (!is_vision && want_vision)
         return sv_fail(err, SVLM_ERR_ARG, "%s: this is a language model (architecture %.*s), "
                        "not an mmproj file", path, (int)(arch.n < 40 ? arch.n : 40), arch.p);
@@ -67,9 +67,6 @@ static svlm_status load_text(svlm_model *m, svlm_error *err)
     if ((st = sv_llm_load(&m->llm, &m->text.gguf, &m->log, err)) ||
         (st = sv_vocab_load(&m->vocab, &m->text.gguf, &m->log, err)))
         return st;
-    if (sv_vocab_size(m->vocab) > m->llm.n_vocab)       /* fewer: padding, as LLaVA-1.6 has */
-        return sv_fail(err, SVLM_ERR_FORMAT, "%s: %d tokens, but token_embd.weight has only %d rows",
-                       m->text.map.path, sv_vocab_size(m->vocab), m->llm.n_vocab);
     m->template = sv_template_guess(&m->text.gguf, m->vocab);
     return SVLM_OK;
 }

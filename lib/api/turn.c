@@ -154,7 +154,8 @@ static svlm_status add_turn(svlm_chat *chat, svlm_error *err)
     int is_raw = 0;
     svlm_status st = SVLM_OK;
     if (!chat->n_parts)
-        return sv_fail(err, SVLM_ERR_ARG, "nothing was asked: add a text, a picture or tokens first");
+        return sv_fail(err, SVLM_ERR_ARG, "nothing was asked: add a text, a picture or tokens "
+                       "first");
     for (size_t i = 0; i < chat->n_parts && !st; i++) {
         is_raw |= chat->parts[i].ids != NULL;
         if (!chat->parts[i].features)
