@@ -1,0 +1,23 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# The examples run, and do what they are there to show.
+set -eu
+cd "$top_builddir/examples"
+t1=$SVLM_TEST_DATA/models/t1/t1-f16.gguf
+mmproj=$SVLM_TEST_DATA/models/t1/mmproj-t1-f16.gguf
+picture=$SVLM_TEST_DATA/images/square224.png
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+
+./describe "$t1" "$mmproj" "$picture" "What is it?" > "$dir/c"
+./describe_cxx "$t1" "$mmproj" "$picture" "What is it?" > "$dir/cxx"
+[ -s "$dir/c" ]
+cmp "$dir/c" "$dir/cxx"
+if ./describe "$t1" "$mmproj" /nonexistent.png "What is it?" 2> "$dir/err"; then exit 1; fi
+grep -q /nonexistent.png "$dir/err"
+
+./many_questions "$t1" "$mmproj" "$picture" "What is it?" "Where is it?" > "$dir/many"
+[ "$(grep -c reused "$dir/many")" = 2 ]
+
+printf 'What is it?\nAnd where?\n' | ./chat "$t1" "$mmproj" "$picture" > "$dir/chat"
+[ "$(wc -l < "$dir/chat")" -ge 2 ]
