@@ -53,7 +53,8 @@ static int read_settings(bench *b)
         if (!strcmp(s->name, "none"))
             end = (char *)(uintptr_t)text + 4;
         else if (end != text + n || !(s->retain > 0))
-            return cli_usage(b->o.command, "--settings: \"%s\" is neither none nor a number", s->name);
+            return cli_usage(b->o.command, "--settings: \"%s\" is neither none nor a number",
+                             s->name);
     }
     return CLI_OK;
 }

@@ -11,14 +11,15 @@
     "  --precise, --repack     float32 activations; weights laid out for this CPU in\n" \
     "                          memory of their own\n"
 #define TEXT \
-    "  -sys TEXT, --template NAME  system text and chat template, otherwise the model's\n" \
+    "  -sys TEXT, --template NAME  system text, chat template; otherwise the model's\n" \
     "  -n N, --kv-f32          tokens an answer may have; keys and values in float32\n" \
     "  --temp T, --top-k K, --top-p P, --min-p P, --repeat-penalty R, --seed S\n" \
     "                          sampling; the likeliest token without --temp\n"
 #define PRUNE \
     "  --prune METHOD          none, sparsevlm (default), sparsevlm+, rank, paper,\n" \
-    "                          energy, random, uniform, fastv, pdrop, divprune, visionzip\n" \
-    "  --retain N              visual tokens kept of 576, on average over layers (192)\n" \
+    "                          energy, random, uniform, fastv, pdrop, divprune,\n" \
+    "                          visionzip\n" \
+    "  --retain N              visual tokens to keep of 576, over layers (192)\n" \
     "  --prune-layers A,B,C --keep A,B,C, --positions compact|keep   exact control\n"
 #define VIDEO \
     "  --frames N, --fps R     frames of a video: how many (8), or how many a second\n" \

@@ -56,7 +56,8 @@ static int read_positions(svlm_prune_options *po, const cli_options *o)
     po->positions = !strcmp(o->positions, "compact") ? SVLM_POSITIONS_COMPACT :
                     !strcmp(o->positions, "keep") ? SVLM_POSITIONS_KEEP : SVLM_POSITIONS_AUTO;
     if (po->positions == SVLM_POSITIONS_AUTO)
-        return cli_usage(o->command, "--positions \"%s\" is neither compact nor keep", o->positions);
+        return cli_usage(o->command, "--positions \"%s\" is neither compact nor keep",
+                         o->positions);
     return CLI_OK;
 }
 

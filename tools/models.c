@@ -123,7 +123,7 @@ int cli_find_files(cli_files *f, const cli_options *o)
         rc = (f->mmproj = format("%s", o->mmproj)) ? CLI_OK : out_of_memory();
     else if (!rc)
         rc = find_mmproj(&f->mmproj, f->model);
-    if (!rc && !f->mmproj && o->n_inputs)
+    if (!rc && !f->mmproj && o->n_inputs && !access(f->model, R_OK))
         rc = cli_usage(o->command, "%s has no mmproj file of its own beside it: give one with "
                        "--mmproj", f->model);
     if (rc)

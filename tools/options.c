@@ -215,8 +215,8 @@ static int check_together(const cli_options *o)
 {
     const int n = o->prune_layers.n;
     if (o->keep.n != n)
-        return cli_usage(o->command, "--prune-layers names %d layers, --keep %d counts: they belong "
-                         "together", n, o->keep.n);
+        return cli_usage(o->command, "--prune-layers names %d layers, --keep %d counts: they "
+                         "belong together", n, o->keep.n);
     if (n && o->retain > 0)
         return cli_usage(o->command, "--retain and --keep are two ways to say the same: give one");
     return CLI_OK;

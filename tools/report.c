@@ -108,7 +108,7 @@ json_t *cli_json_text(const char *text, size_t n)
 
 int cli_json_print(json_t *object)
 {
-    int bad = !object || json_dumpf(object, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
+    int bad = !object || json_dumpf(object, stdout, JSON_REAL_PRECISION(9));
     json_decref(object);
     if (bad) {
         cli_note("cannot write the output");
@@ -144,8 +144,8 @@ void cli_print_stats(const svlm_chat_stats *s, const cli_options *o, const cli_t
             s->visual_average, s->visual_average_after);
     fprintf(stderr, "work      %.2f G multiply-adds in prefill, %.0f %% of those without pruning\n",
             s->macs / 1e9, percent(s->macs, s->macs_unpruned));
-    fprintf(stderr, "cache     %.2f MB, %.0f %% of that without pruning\n", (double)s->kv_bytes / 1e6,
-            percent((double)s->kv_bytes, (double)s->kv_bytes_unpruned));
+    fprintf(stderr, "cache     %.2f MB, %.0f %% of that without pruning\n",
+            (double)s->kv_bytes / 1e6, percent((double)s->kv_bytes, (double)s->kv_bytes_unpruned));
     fprintf(stderr, "time      load %.3f, picture %.3f, encode %.3f, prefill %.3f (pruning %.3f), "
             "decode %.3f s\n", t->load, t->read, t->encode, s->prefill_seconds, s->hook_seconds,
             s->decode_seconds);

@@ -1,0 +1,183 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# The installed program: exit codes, messages, JSON, stdin, signals, full disk, closed pipe.
+set -u
+bin=$top_builddir/sparsevlm
+get=$top_builddir/tests/json_get
+t1=$SVLM_TEST_DATA/models/t1/t1-f16.gguf            # its only mmproj file lies beside it
+mm1=$SVLM_TEST_DATA/models/t1/mmproj-t1-f16.gguf
+cat=$SVLM_TEST_DATA/images/square224.png
+dir=$(mktemp -d) || exit 99
+trap 'rm -rf "$dir"' EXIT
+unset SPARSEVLM_MODEL
+n_bad=0
+
+bad() {
+    n_bad=$((n_bad + 1))
+    echo "FAILED: $*"
+    sed 's/^/    /' "$dir/err"
+}
+
+# run CODE ARGS...: stdout and stderr to files, and the exit code must be CODE.
+run() {
+    want=$1
+    shift
+    "$bin" "$@" > "$dir/out" 2> "$dir/err" < "${stdin:-/dev/null}"
+    rc=$?
+    [ $rc -eq "$want" ] || bad "exit code $rc instead of $want: $*"
+}
+
+# say WORD: stderr is one line with WORD in it.
+say() {
+    [ "$(wc -l < "$dir/err")" -eq 1 ] || bad "not one line on stderr"
+    grep -qF -e "$1" "$dir/err" || bad "no \"$1\" on stderr"
+}
+
+# usage, and options that are wrong
+run 2
+run 0 --help
+run 0 --version
+run 2 nonsense
+say nonsense
+for command in ask chat info eval bench; do
+    run 0 $command --help
+    [ "$(wc -l < "$dir/out")" -le 24 ] || bad "$command --help is longer than a screen"
+    [ "$(wc -L < "$dir/out")" -le 80 ] || bad "$command --help is wider than a screen"
+    run 2 $command --no-such-option
+    say --no-such-option
+    run 2 $command -m
+    say -m
+    for n in 0 -1 x 1.5 99999999999; do
+        run 2 $command -t $n
+        say threads
+    done
+done
+run 2 ask -m "$t1" "$cat" what --retain -5
+say retain
+run 2 ask -m "$t1" "$cat" what --temp nan
+say temp
+run 2 ask -m "$t1" "$cat" what --keep 3,2 --prune-layers 1
+say prune-layers
+run 2 ask -m "$t1" "$cat" what --keep 3,x --prune-layers 1,2
+say keep
+run 2 ask -m "$t1" "$cat" what --prune nonsense
+say nonsense
+run 2 ask -m "$t1" "$cat" what --positions nonsense
+say nonsense
+run 2 ask -m "$t1" "$cat"
+say question
+run 2 ask -m "$t1" --template nonsense "$cat" what
+say vicuna_v1
+
+# files that cannot be used
+run 3 ask -m "$dir/none.gguf" "$cat" what
+say none.gguf
+run 3 ask -m "$t1" "$dir/none.png" what
+say none.png
+run 3 ask -m "$t1" "$0" what
+say cli.sh
+run 3 ask -m "$cat" --mmproj "$mm1" "$cat" what
+say square224.png
+run 2 ask -m "$mm1" --mmproj "$t1" "$cat" what
+say "not a language model"
+run 3 eval -m "$t1" "$dir"
+say questions.jsonl
+cp "$t1" "$dir/alone.gguf"
+run 2 ask -m "$dir/alone.gguf" "$cat" what
+say --mmproj
+
+# answers
+run 0 ask -m "$t1" "$cat" "what is it?" -n 12 --precise
+say "pruning: "
+cp "$dir/out" "$dir/answer"
+[ -s "$dir/answer" ] || bad "no answer"
+run 0 ask -m "$t1" --mmproj "$mm1" --image "$cat" -p "what is it?" -n 12 --precise
+cmp -s "$dir/out" "$dir/answer" || bad "named options give another answer"
+printf 'what is it?\n' > "$dir/question"
+stdin=$dir/question
+run 0 ask -m "$t1" "$cat" - -n 12 --precise
+cmp -s "$dir/out" "$dir/answer" || bad "the question from stdin gives another answer"
+stdin=
+run 2 ask -m "$t1" "$cat" -
+say stdin
+run 0 ask -m "$t1" "$cat" "what is it?" -n 12 --precise --prune none
+[ ! -s "$dir/err" ] || bad "words on stderr without pruning"
+run 0 ask -m "$t1" "$cat" "$cat" "what are they?" -n 2 --retain 64 -sys "" --template vicuna_v1
+run 0 ask -m "$t1" "no picture" -n 2
+run 0 ask -m "$t1" "$cat" "what is it?" -n 4 --stats
+grep -q 'first word after' "$dir/err" || bad "no times with --stats"
+SPARSEVLM_MODEL=$t1 "$bin" ask "$cat" "what is it?" -n 12 --precise > "$dir/out" 2> "$dir/err"
+cmp -s "$dir/out" "$dir/answer" || bad "SPARSEVLM_MODEL is not used"
+run 1 ask -m "$t1" "$cat" "what is it?" -c 64
+say 64
+
+# JSON
+run 0 ask -m "$t1" "$cat" "what is it?" -n 12 --precise --json
+"$get" answer < "$dir/out" | cmp -s - "$dir/answer" || bad "the answer differs with --json"
+[ "$("$get" visual_in 0 < "$dir/out")" = 576 ] || bad "not 576 visual tokens in --json"
+[ "$("$get" n_visual < "$dir/out")" = 576 ] || bad "not 576 visual tokens in --json"
+[ ! -s "$dir/err" ] || bad "words on stderr with --json"
+run 0 info "$t1"
+grep -q 576 "$dir/out" || bad "info does not know 576"
+run 0 info "$t1" --json
+[ "$("$get" vision n_image_tokens < "$dir/out")" = 576 ] || bad "not 576 in info --json"
+[ "$("$get" chat_bytes < "$dir/out")" -gt 1000000 ] || bad "info --json has no chat_bytes"
+run 0 bench -m "$t1" --tokens 40 --repeat 1 -n 2 --settings none,64 --json
+"$get" rows 1 prefill_seconds median < "$dir/out" > /dev/null || bad "bench --json"
+run 0 bench -m "$t1" --tokens 40 --repeat 1 -n 2
+run 2 bench -m "$t1" --settings none,x
+say settings
+
+# an evaluation: one right of three, because the answer is what the model says
+mkdir "$dir/pack" && cp "$cat" "$dir/pack/a.png"
+line='{"image": "a.png", "family": "%s", "question": "what is it?", "answer": "%s"}\n'
+printf "$line" one right one wrong two wrong > "$dir/pack/questions.jsonl"
+run 0 eval -m "$t1" "$dir/pack" -n 12 --precise -v
+run 0 eval -m "$t1" "$dir/pack" -n 12 --precise --json
+[ "$("$get" all n < "$dir/out")" = 3 ] || bad "eval did not ask 3 questions"
+[ "$("$get" all right < "$dir/out")" = 0 ] || bad "eval counts wrong answers"
+run 0 eval -m "$t1" "$dir/pack" -n 12 --limit 2
+grep -q '^one  *2 ' "$dir/out" || bad "eval --limit"
+printf '{"image": "a.png"}\n' > "$dir/pack/questions.jsonl"
+run 3 eval -m "$t1" "$dir/pack"
+grep -q 'line 1' "$dir/err" || bad "eval does not name the line"
+
+# chat
+printf '/image %s\nwhat is it?\nand now?\n/reset\n/nonsense\nhello\n/quit\n' "$cat" > "$dir/question"
+stdin=$dir/question
+run 0 chat -m "$t1" -n 4
+[ "$(wc -l < "$dir/out")" -ge 3 ] || bad "chat gave fewer than 3 answers"
+printf 'what is it?\n/image %s\nanother?' "$dir/none.png" > "$dir/question"
+run 0 chat -m "$t1" -n 4 "$cat" --reprune
+grep -q none.png "$dir/err" || bad "chat does not name the missing picture"
+stdin=
+
+# signals: background jobs ignore Ctrl-C until the program asks for it
+mkfifo "$dir/fifo"
+exec 3<> "$dir/fifo"
+"$bin" chat -m "$t1" -n 4 < "$dir/fifo" > "$dir/out" 2> "$dir/err" &
+while kill -INT $! 2> /dev/null; do sleep 0.1; done
+wait $!
+[ $? -eq 130 ] || bad "Ctrl-C does not end with 130"
+: > "$dir/out"
+"$bin" chat -m "$t1" -n 4 < "$dir/fifo" > "$dir/out" 2> "$dir/err" &
+printf 'hello\n' >&3
+until [ -s "$dir/out" ] || ! kill -0 $! 2> /dev/null; do sleep 0.1; done
+kill -BUS $!
+wait $!
+[ $? -eq 74 ] || bad "a bus error does not end with 74"
+grep -q vanished "$dir/err" || bad "a bus error says nothing"
+exec 3>&-
+
+# output that does not arrive
+if [ -w /dev/full ]; then
+    "$bin" ask -m "$t1" "$cat" what -n 4 > /dev/full 2> "$dir/err"
+    [ $? -eq 1 ] || bad "a full disk does not end with 1"
+    "$bin" info "$t1" > /dev/full 2> "$dir/err"
+    [ $? -eq 1 ] || bad "a full disk does not end with 1"
+    grep -q 'cannot write' "$dir/err" || bad "a full disk says nothing"
+fi
+{ sleep 0.2; "$bin" info "$t1" 2> "$dir/err"; echo $? > "$dir/rc"; } | true
+[ "$(head -1 "$dir/rc")" = 1 ] || bad "a closed pipe does not end with 1"
+
+[ $n_bad -eq 0 ]
