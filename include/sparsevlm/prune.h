@@ -75,10 +75,11 @@ SVLM_API int svlm_prune_method_by_name(const char *name);
 
 /* What the options amount to for n_visual rows in a model of n_layers: writes up
  * to cap layers and kept counts, their number to *n, and the average number of
- * visual rows entering a layer to *average (each may be NULL). Methods that
- * decide by content give what they aim at. Errors: ARG, with the sentence a
- * user should see: more rows wanted than exist, rising lists, layers beyond
- * the model. */
+ * visual rows entering a layer to *average (each may be NULL). No stages: nothing
+ * is pruned, as when more rows are wanted than exist. Methods that decide by
+ * content give what they do where 12 rows judge, energy the most it may keep.
+ * Errors: ARG, with the sentence a user should see: numbers out of range, rising
+ * lists, layers beyond the model. */
 SVLM_API svlm_status svlm_prune_plan(const svlm_prune_options *opt, int n_layers, int n_visual,
                                      int *layers, int *keep, int cap, int *n, double *average,
                                      svlm_error *err);
