@@ -86,13 +86,13 @@ kernel_tests = \
 	tests/kernels/ref_float \
 	tests/kernels/quant
 
-script_tests = tests/golden/goldens.sh tests/examples.sh
+script_tests = tests/golden/goldens.sh tests/examples.sh tests/layers.sh tests/symbols.sh
 check_PROGRAMS += tests/json_get
 
-check_PROGRAMS += $(unit_tests) $(kernel_tests) $(golden_programs)
+check_PROGRAMS += $(unit_tests) $(kernel_tests) tests/isas $(golden_programs)
 TESTS += $(unit_tests) $(kernel_tests) $(script_tests)
-EXTRA_DIST += $(script_tests)
+EXTRA_DIST += $(script_tests) tests/all.sh tests/symbols.txt
 # Tests run beside each other: a thread that waits should not keep a core busy.
-AM_TESTS_ENVIRONMENT = top_srcdir='$(top_srcdir)' top_builddir='$(top_builddir)' \
+AM_TESTS_ENVIRONMENT = top_srcdir='$(top_srcdir)' top_builddir='$(top_builddir)' NM='$(NM)' \
 	SVLM_TEST_DATA='$(abs_top_srcdir)/tests/data' OMP_WAIT_POLICY=passive; \
-	export top_srcdir top_builddir SVLM_TEST_DATA OMP_WAIT_POLICY;
+	export top_srcdir top_builddir NM SVLM_TEST_DATA OMP_WAIT_POLICY;
