@@ -5,6 +5,7 @@ EXTRA_DIST += tests/check.h tests/fake_engine.h tests/golden_units.h tests/data
 LDADD = libcore.la $(CMOCKA_LIBS) $(JANSSON_LIBS)
 
 unit_tests = \
+	tests/fuzz/gguf_fuzz \
 	tests/unit/base \
 	tests/unit/gguf_read \
 	tests/unit/gguf_write \
@@ -63,6 +64,8 @@ tiny_sources = tests/tiny_model.c tests/tiny_model.h
 tiny_libs = libmake_model.la $(LDADD)
 tests_unit_make_model_SOURCES = tests/unit/make_model.c $(tiny_sources)
 tests_unit_make_model_LDADD = $(tiny_libs)
+tests_fuzz_gguf_fuzz_SOURCES = tests/fuzz/gguf_fuzz.c $(tiny_sources)
+tests_fuzz_gguf_fuzz_LDADD = $(tiny_libs)
 
 # Every golden case, end to end.
 golden_programs = tests/golden/check-goldens
