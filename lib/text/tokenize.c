@@ -31,6 +31,8 @@ void sv_ids_free(sv_ids *ids)
 
 static svlm_status run_add(sv_run *r, const char *text, size_t n, int question, svlm_error *err)
 {
+    if (!n)
+        return SVLM_OK;
     if (n > r->cap - r->n) {
         size_t cap = r->cap * 2 > r->n + n ? r->cap * 2 : r->n + n + 64;
         char *t = sv_realloc(SV_MEM_TEMP, r->text, cap, 1);

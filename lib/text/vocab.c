@@ -88,7 +88,7 @@ static int ends_turn(sv_span t)
     static const char *const ends[] = {
         "</s>", "<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|eom_id|>", "<|end|>",
         "<end_of_turn>", "<|end_of_text|>", "<end_of_utterance>", "<eos>", "<EOT>",
-        "<\xef\xbd\x9c" "end\xe2\x96\x81of\xe2\x96\x81sentence\xef\xbd\x9c>",
+        "<\xef\xbd\234end\xe2\x96\x81of\xe2\x96\x81sentence\xef\xbd\234>",
     };
     for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
         if (same(t, ends[i], strlen(ends[i])))

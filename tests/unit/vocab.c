@@ -177,7 +177,7 @@ static void test_ends_by_text(void **state)
     static const char *const ends[] = {
         "</s>", "<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|eom_id|>", "<|end|>",
         "<end_of_turn>", "<|end_of_text|>", "<end_of_utterance>", "<eos>", "<EOT>",
-        "<\xef\xbd\x9c" "end\xe2\x96\x81of\xe2\x96\x81sentence\xef\xbd\x9c>",
+        "<\xef\xbd\234end\xe2\x96\x81of\xe2\x96\x81sentence\xef\xbd\234>",
     };
     enum { N = sizeof ends / sizeof *ends };
     vocab_token t[3 + N + 1] = { base[0], base[1], { "x", 0, SV_TOKEN_NORMAL } };
