@@ -45,6 +45,14 @@ tests_unit_vit_load_LDADD = libmake_model.la $(LDADD)
 tests_unit_vision_SOURCES = tests/unit/vision.c $(golden_sources) tests/tiny_model.c tests/tiny_model.h
 tests_unit_vision_LDADD = libmake_model.la $(LDADD)
 
+# Video: clips made by libav's encoders.
+if HAVE_VIDEO
+unit_tests += tests/unit/video
+endif
+tests_unit_video_SOURCES = tests/unit/video.c tests/clip.c tests/clip.h
+tests_unit_video_CPPFLAGS = $(AM_CPPFLAGS) $(AV_CFLAGS)
+tests_unit_video_LDADD = $(LDADD) $(AV_LIBS)
+
 # Text: vocabularies made on the spot.
 vocab_sources = tests/vocab_file.c tests/vocab_file.h
 unit_tests += tests/unit/detokenize tests/unit/pretokenize tests/unit/prompt \

@@ -45,4 +45,8 @@ void sv_normalize(float *out, const svlm_image *image, const sv_preproc *p);
 void sv_unpad(int grid_cols, int grid_rows, int orig_width, int orig_height, int *x0, int *x1,
               int *y0, int *y1);
 
+/* Videos up to this size are read through once to learn when every frame is shown, so
+ * that choices are exact whatever the frame rate does. Changed by tests only. */
+extern size_t sv_video_exact_bytes;
+
 #endif

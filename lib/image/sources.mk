@@ -12,3 +12,12 @@ libstb_la_SOURCES = lib/image/stb_image_impl.c
 libstb_la_CPPFLAGS = $(AM_CPPFLAGS) $(STB_CFLAGS)
 libstb_la_CFLAGS = $(AM_CFLAGS) -w -fwrapv $(INIT_CFLAGS)
 libcore_la_LIBADD += libstb.la
+
+if HAVE_VIDEO
+noinst_LTLIBRARIES += libvideo.la
+libvideo_la_SOURCES = lib/image/video.h lib/image/video_file.c lib/image/video_frames.c
+libvideo_la_CFLAGS = $(AM_CFLAGS) $(AV_CFLAGS)
+libcore_la_LIBADD += libvideo.la $(AV_LIBS)
+else
+libcore_la_SOURCES += lib/image/video_none.c
+endif
