@@ -97,7 +97,7 @@ kernel_tests = \
 	tests/kernels/ref_float \
 	tests/kernels/quant
 
-script_tests = tests/golden/goldens.sh tests/examples.sh tests/layers.sh tests/symbols.sh
+script_tests = tests/golden/goldens.sh tests/cli.sh tests/examples.sh tests/layers.sh tests/symbols.sh
 check_PROGRAMS += tests/json_get
 
 check_PROGRAMS += $(unit_tests) $(kernel_tests) tests/isas $(golden_programs)

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 # The program links what the library is made of, so it runs from the build tree as it is.
-# bin_PROGRAMS once every part it needs has landed; until then: make sparsevlm
-EXTRA_PROGRAMS += sparsevlm
+bin_PROGRAMS += sparsevlm
 sparsevlm_SOURCES = \
 	tools/cli.h tools/cmd_ask.c tools/cmd_bench.c tools/cmd_chat.c tools/cmd_eval.c \
 	tools/cmd_info.c tools/cmds.h tools/help.c tools/help.h tools/load.c tools/main.c \
