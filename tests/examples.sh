@@ -21,3 +21,6 @@ grep -q /nonexistent.png "$dir/err"
 
 printf 'What is it?\nAnd where?\n' | ./chat "$t1" "$mmproj" "$picture" > "$dir/chat"
 [ "$(wc -l < "$dir/chat")" -ge 2 ]
+
+./my_hook "$t1" "$mmproj" "$picture" "What is it?" > "$dir/hook"
+grep -q '^288 of 576 visual rows enter layer 3$' "$dir/hook"
