@@ -78,7 +78,8 @@ tests_fuzz_gguf_fuzz_LDADD = $(tiny_libs)
 # Every golden case, end to end.
 golden_programs = tests/golden/check-goldens
 tests_golden_check_goldens_SOURCES = tests/golden/check_goldens.c tests/golden/check_goldens.h \
-	tests/golden/check_llm.c tests/golden/check_prune.c tests/golden/verdict.c $(golden_sources)
+	tests/golden/check_llm.c tests/golden/check_prune.c tests/golden/check_vision.c \
+	tests/golden/verdict.c $(golden_sources)
 
 # The public interface, with a tiny model, a picture and questions.
 small_sources = tests/small.c tests/small.h $(tiny_sources)

@@ -25,29 +25,27 @@ static void report(const char *name, const char *file, const verdict *v)
     fflush(stdout);
 }
 
-/* The rows in embeds.npy, as features of a picture. */
-static void golden_features(svlm_features *f, npy *embeds, const char *path)
+/* One case with one language model and one mmproj file (NULL: no picture). */
+static void run_files(const options *o, const char *name, const llm_case *base, const char *llm,
+                      const char *mmproj)
 {
-    *embeds = golden_npy(path);
-    if (embeds->n_dims != 2 || !embeds->f)
-        fail_msg("%s: not a matrix of float32", path);
-    *f = (svlm_features){ .n_refs = 1, .n_rows = (int)embeds->dim[0],
-                          .width = (int)embeds->dim[1] };
-    f->rows = (float *)(uintptr_t)embeds->f;       /* only read */
-    f->cells = calloc(embeds->dim[0], sizeof *f->cells);
-    CHECK(f->cells != NULL);
-}
-
-static void run_file(const options *o, const char *name, const char *model, const char *file,
-                     const llm_case *base)
-{
-    char path[1024];
+    const char *model = json_string_value(json_object_get(base->json, "model"));
+    char path[1024], image[1024], dir[1024], files[256];
     verdict v = { 0 };
+    llm_case c = *base;
+    prune_case prune;
     llm_file f;
-    snprintf(path, sizeof path, "%s/%s/%s", o->models, model, file);
+    snprintf(files, sizeof files, mmproj ? "%s + %s" : "%s", llm, mmproj);
+    if (mmproj) {
+        snprintf(path, sizeof path, "%s/%s/%s", o->models, model, mmproj);
+        snprintf(image, sizeof image, "%s/%s", o->images,
+                 json_string_value(json_object_get(c.json, "image")));
+        snprintf(dir, sizeof dir, "%s/%s/%s", o->goldens, model,
+                 json_string_value(json_object_get(c.json, "vision")));
+        c.features = check_vision(&v, path, image, dir, c.json);
+    }
+    snprintf(path, sizeof path, "%s/%s/%s", o->models, model, llm);
     if (llm_file_open(&f, path, &v)) {
-        llm_case c = *base;
-        prune_case prune;
         c.file = &f;
         if (json_is_null(json_object_get(c.json, "sparse"))) {
             check_llm(&v, &c);
@@ -58,33 +56,28 @@ static void run_file(const options *o, const char *name, const char *model, cons
         }
         llm_file_close(&f);
     }
-    report(name, file, &v);
+    svlm_features_close(c.features);
+    report(name, files, &v);
 }
 
 static void run_case(const options *o, const json_t *entry)
 {
     const char *name = json_string_value(json_object_get(entry, "case"));
-    const json_t *files = json_object_get(entry, "llm");
+    const json_t *llms = json_object_get(entry, "llm"), *mmprojs = json_object_get(entry, "mmproj");
     char dir[1024], path[1200];
     if (!name || fnmatch(o->glob, name, 0))
         return;
     snprintf(dir, sizeof dir, "%s/%s", o->goldens, name);
     snprintf(path, sizeof path, "%s/case.json", dir);
     json_t *json = golden_json(path);
-    const char *model = json_string_value(json_object_get(json, "model"));
-    const char *vision = json_string_value(json_object_get(json, "vision"));
     llm_case c = { .dir = dir, .json = json, .kv_f16 = o->kv_f16 };
-    svlm_features features = { 0 };
-    npy embeds = { 0 };
-    if (vision) {
-        snprintf(path, sizeof path, "%s/%s/%s/embeds.npy", o->goldens, model, vision);
-        golden_features(&features, &embeds, path);
-        c.features = &features;
+    for (size_t i = 0; i < json_array_size(llms); i++) {
+        const char *llm = json_string_value(json_array_get(llms, i));
+        if (json_is_null(json_object_get(json, "vision")))
+            run_files(o, name, &c, llm, NULL);
+        for (size_t j = 0; j < json_array_size(mmprojs); j++)
+            run_files(o, name, &c, llm, json_string_value(json_array_get(mmprojs, j)));
     }
-    for (size_t i = 0; i < json_array_size(files); i++)
-        run_file(o, name, model, json_string_value(json_array_get(files, i)), &c);
-    free(features.cells);
-    npy_free(&embeds);
     json_decref(json);
 }
 

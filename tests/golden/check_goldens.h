@@ -42,6 +42,11 @@ typedef struct llm_file {
 int llm_file_open(llm_file *f, const char *path, verdict *v);
 void llm_file_close(llm_file *f);
 
+/* check_vision.c: the picture of a case through an mmproj file, compared with what lies
+ * in dir. NULL if it cannot be read; svlm_features_close it. */
+svlm_features *check_vision(verdict *v, const char *mmproj, const char *image_path,
+                            const char *dir, const json_t *json);
+
 /* check_prune.c: the pruner of a case with "sparse", watched. */
 typedef struct prune_case {
     const json_t *json;

@@ -196,8 +196,9 @@ void check_llm(verdict *v, const llm_case *c)
     sv_session *s;
     sv_prompt p = prompt_of(v, c);
     int n_rows = c->features ? c->features->n_rows : 0;
+    /* One thread: the result does not depend on it, and cores are shared. */
     sv_session_options o = { .n_ctx = (int)p.n + n_rows + N_GREEDY + MARGIN, .precise = 1,
-                             .kv_f32 = !c->kv_f16, .n_threads = 2 };
+                             .kv_f32 = !c->kv_f16, .n_threads = 1 };
     if (sv_session_new(&s, &c->file->llm, sv_kernels_get(), &o, &err))
         differ(v, "%s", err.message);
     else
