@@ -75,6 +75,12 @@ tests_unit_make_model_LDADD = $(tiny_libs)
 tests_fuzz_gguf_fuzz_SOURCES = tests/fuzz/gguf_fuzz.c $(tiny_sources)
 tests_fuzz_gguf_fuzz_LDADD = $(tiny_libs)
 
+# The language model, on tiny ones.
+fixture_sources = tests/llm_fixture.c tests/llm_fixture.h $(tiny_sources)
+unit_tests += tests/unit/prefill
+tests_unit_prefill_SOURCES = tests/unit/prefill.c $(fixture_sources)
+tests_unit_prefill_LDADD = $(tiny_libs)
+
 # Every golden case, end to end.
 golden_programs = tests/golden/check-goldens
 tests_golden_check_goldens_SOURCES = tests/golden/check_goldens.c tests/golden/check_goldens.h \
