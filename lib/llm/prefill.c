@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "llm/reuse.h"
 #include "llm/turn.h"
 #include "tensor/ops.h"
 
@@ -19,6 +20,8 @@ static svlm_status open_turn(sv_session *s, sv_turn *t, svlm_error *err)
     memcpy(s->past_position, s->next_position, n);
     memset(s->visual_in, 0, n);
     memset(s->rows_in, 0, n);
+    s->n_reused = 0;
+    s->reuse_bytes = 0;
     s->prefill_seconds = s->hook_seconds = 0;
     if (!t->cells || !t->image_rows || !t->unused)
         return sv_fail(err, SVLM_ERR_NOMEM, "no memory for a prompt of %d pictures", t->n_images);
@@ -39,6 +42,15 @@ static void close_turn(sv_session *s, sv_turn *t, svlm_status st)
     sv_free(t->image_rows);
     sv_free(t->unused);
     sv_free(t->attention);
+}
+
+/* Up to which layer rows before the question are the same for every question. */
+static int first_layer(const sv_session *s, const svlm_hook *hook)
+{
+    int n = hook ? hook->first_layer : s->m->n_layers;
+    if (n < 0 || (hook && hook->reduce))
+        return 0;
+    return n < s->m->n_layers ? n : s->m->n_layers;
 }
 
 static int count_visual(const sv_rows *r)
@@ -70,13 +82,14 @@ static void enter(sv_session *s, int layer)
 static svlm_status run_layer(sv_session *s, sv_turn *t, int layer, int edits, svlm_error *err)
 {
     sv_rows *r = &s->rows;
-    int n_live = 1;
+    int n_live = 1, n_done = layer < t->first_layer ? s->n_reused : 0;
+    const int32_t *todo = s->all + n_done;
     svlm_status st;
     if (!edits && (layer < s->m->n_layers - 1 || s->trace)) {
-        sv_llm_layer(s, layer, s->all, r->n, SV_KEYS | SV_OUTPUT);
+        sv_llm_layer(s, layer, todo, r->n - n_done, SV_KEYS | SV_OUTPUT);
         return SVLM_OK;
     }
-    sv_llm_layer(s, layer, s->all, r->n, SV_KEYS);
+    sv_llm_layer(s, layer, todo, r->n - n_done, SV_KEYS);
     s->live[0] = r->n - 1;
     if (edits && (st = sv_hook_drop(s, t, layer, &n_live, err)))
         return st;
@@ -124,10 +137,16 @@ static svlm_status run_turn(sv_session *s, sv_turn *t, const sv_progress *progre
     if ((st = sv_hook_begin(s, t, err)))
         return st;
     trace(s, -1);
-    for (int layer = 0; layer < n_layers; layer++)
+    s->n_reused = sv_reuse_restore(s, t);
+    for (int layer = 0; layer < n_layers; layer++) {
+        if (layer == t->first_layer && !s->n_reused)
+            sv_reuse_keep(s, t);
         if ((st = sv_report(progress, SVLM_STAGE_PREFILL, layer, n_layers, err)) ||
             (st = step(s, t, layer, err)))
             return st;
+    }
+    if (t->first_layer == n_layers && !s->n_reused)
+        sv_reuse_keep(s, t);
     s->visual_out = count_visual(&s->rows);
     if ((st = sv_logits(s, err)))
         return st;
@@ -138,7 +157,8 @@ svlm_status sv_prefill(sv_session *s, const sv_prompt *p, svlm_features *const *
                        const svlm_hook *hook, const sv_progress *progress, svlm_error *err)
 {
     double start = sv_seconds();
-    sv_turn t = { .prompt = p, .images = images, .n_images = n_images, .hook = hook };
+    sv_turn t = { .prompt = p, .images = images, .n_images = n_images, .hook = hook,
+                  .first_layer = first_layer(s, hook) };
     svlm_status st = open_turn(s, &t, err);
     if (!st) {
         st = run_turn(s, &t, progress, err);
