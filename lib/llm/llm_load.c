@@ -133,8 +133,8 @@ static svlm_status read_heads(sv_llm *m, const sv_gguf *g, svlm_error *err)
     if (value != key || rope != key)
         return sv_fail(err, SVLM_ERR_UNSUPPORTED,
                        "%s: heads of %" PRIu32 " (keys), %" PRIu32 " (values) and %" PRIu32
-                       " (llama.rope.dimension_count) must be equal", path_of(g), key, value,
-                       rope);
+                       " (llama.rope.dimension_count): only equal ones are supported",
+                       path_of(g), key, value, rope);
     m->head_dim = (int)key;
     return SVLM_OK;
 }
