@@ -13,6 +13,7 @@ unit_tests = \
 	tests/unit/matmul_fast \
 	tests/unit/options \
 	tests/unit/quantize \
+	tests/unit/quantize_file \
 	tests/unit/prune_raters \
 	tests/unit/prune_hook \
 	tests/unit/prune_rank \
@@ -72,6 +73,8 @@ tiny_sources = tests/tiny_model.c tests/tiny_model.h
 tiny_libs = libmake_model.la $(LDADD)
 tests_unit_make_model_SOURCES = tests/unit/make_model.c $(tiny_sources)
 tests_unit_make_model_LDADD = $(tiny_libs)
+tests_unit_quantize_file_SOURCES = tests/unit/quantize_file.c $(tiny_sources)
+tests_unit_quantize_file_LDADD = libfiles.la $(tiny_libs)
 tests_fuzz_gguf_fuzz_SOURCES = tests/fuzz/gguf_fuzz.c $(tiny_sources)
 tests_fuzz_gguf_fuzz_LDADD = $(tiny_libs)
 

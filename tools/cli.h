@@ -19,7 +19,8 @@ enum {
 
 /* Which options a subcommand knows. */
 typedef enum cli_command {
-    CLI_ASK = 1, CLI_CHAT = 2, CLI_INFO = 4, CLI_EVAL = 8, CLI_BENCH = 16, CLI_EXPLAIN = 32
+    CLI_ASK = 1, CLI_CHAT = 2, CLI_INFO = 4, CLI_EVAL = 8, CLI_BENCH = 16, CLI_EXPLAIN = 32,
+    CLI_QUANTIZE = 64, CLI_CONVERT = 128
 } cli_command;
 
 enum { CLI_MAX_LIST = 64 };
@@ -52,7 +53,9 @@ typedef struct cli_options {
     cli_list tokens;              /* bench   */
     const char *settings;         /* bench   */
     int repeat;                   /* bench   */
-    const char *output;           /* explain */
+    const char *output;           /* explain, convert */
+    int verify;                   /* quantize */
+    const char *type, *tower, *vision;         /* convert  */
 } cli_options;
 
 /* Reads the arguments. *rc is the exit code when it returns 0: --help was printed, or the
@@ -106,6 +109,8 @@ void cli_pictures_free(cli_pictures *p);
 /* ---- report.c -------------------------------------------------------------- */
 
 int cli_progress(void *user, svlm_stage stage, int done, int total);
+/* The same bar for other work. */
+void cli_bar(const char *what, int done, int total);
 void cli_progress_clear(void);
 void cli_log(void *user, svlm_log_level level, const char *line);
 /* Part of an answer to stdout at once; on a terminal without control characters.

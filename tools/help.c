@@ -80,6 +80,26 @@ const char *cli_help(cli_command command)
                "  -sys TEXT, --template NAME  system text and chat template\n"
                "  --json                  the lists as one object on stdout\n"
                END;
+    case CLI_QUANTIZE:
+        return "usage: sparsevlm quantize [options] IN.gguf OUT.gguf TYPE\n"
+               "Writes a language model or mmproj file of F32, F16 or BF16 weights in a smaller\n"
+               "type. OUT.gguf appears when it is complete.\n"
+               "  TYPE                    Q8_0 Q6_K Q5_K_M Q5_K_S Q4_K_M Q4_K_S Q3_K_L Q3_K_M\n"
+               "                          Q3_K_S Q2_K Q5_1 Q5_0 Q4_1 Q4_0 IQ4_NL BF16 F16 F32: the\n"
+               "                          mixtures of llama-quantize (a vision tower: Q8_0)\n"
+               "  --verify                each tensor's relative error on stdout\n"
+               "  -t N                    threads (all cores)\n";
+    case CLI_CONVERT:
+        return "usage: sparsevlm convert [options] FOLDER -o NAME\n"
+               "Makes NAME.gguf and mmproj-NAME.gguf of a Hugging Face checkpoint of LLaVA-1.5 or\n"
+               "1.6 (config.json, safetensors, tokenizer.model): llava-hf's or liuhaotian's.\n"
+               "  --type TYPE             of the language model: F16 (default), BF16, F32, or\n"
+               "                          anything sparsevlm quantize makes\n"
+               "  --tower TYPE            of the vision tower and projector: F16 (default), F32,\n"
+               "                          BF16, Q8_0\n"
+               "  --vision FOLDER         where the tower is if FOLDER has none: a checkout of\n"
+               "                          openai/clip-vit-large-patch14-336\n"
+               "  -t N                    threads (all cores)\n";
     }
     return "";
 }

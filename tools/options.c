@@ -25,7 +25,8 @@ typedef struct option_def {
 enum {
     ANSWER = CLI_ASK | CLI_CHAT | CLI_EVAL,             /* those that write text */
     PRUNE = ANSWER | CLI_EXPLAIN,
-    ALL = ANSWER | CLI_INFO | CLI_BENCH | CLI_EXPLAIN
+    ALL = ANSWER | CLI_INFO | CLI_BENCH | CLI_EXPLAIN,
+    FILES = CLI_QUANTIZE | CLI_CONVERT
 };
 
 #define AT(field) offsetof(cli_options, field)
@@ -35,7 +36,7 @@ static const option_def defs[] = {
     { "mmproj", 0, ALL, TEXT, AT(mmproj), 0, 0 },
     { "precise", 0, ALL, FLAG, AT(precise), 0, 0 },
     { "repack", 0, ALL, FLAG, AT(repack), 0, 0 },
-    { "threads", 't', ALL, COUNT, AT(n_threads), 1, INT_MAX },
+    { "threads", 't', ALL | FILES, COUNT, AT(n_threads), 1, INT_MAX },
     { "verbose", 'v', ALL, FLAG, AT(verbose), 0, 0 },
 
     { "image", 0, CLI_ASK | CLI_CHAT | CLI_EXPLAIN, IMAGE, 0, 0, 0 },
@@ -71,7 +72,11 @@ static const option_def defs[] = {
     { "tokens", 0, CLI_BENCH, LIST, AT(tokens), 1, 1 << 20 },
     { "settings", 0, CLI_BENCH, TEXT, AT(settings), 0, 0 },
     { "repeat", 0, CLI_BENCH, COUNT, AT(repeat), 1, 1000 },
-    { "output", 'o', CLI_EXPLAIN, TEXT, AT(output), 0, 0 },
+    { "output", 'o', CLI_EXPLAIN | CLI_CONVERT, TEXT, AT(output), 0, 0 },
+    { "verify", 0, CLI_QUANTIZE, FLAG, AT(verify), 0, 0 },
+    { "type", 0, CLI_CONVERT, TEXT, AT(type), 0, 0 },
+    { "tower", 0, CLI_CONVERT, TEXT, AT(tower), 0, 0 },
+    { "vision", 0, CLI_CONVERT, TEXT, AT(vision), 0, 0 },
 };
 
 enum { N_DEFS = sizeof defs / sizeof *defs, HELP = N_DEFS };

@@ -11,17 +11,21 @@
 
 static int bar_shown;
 
-int cli_progress(void *user, svlm_stage stage, int done, int total)
+void cli_bar(const char *what, int done, int total)
 {
     enum { WIDTH = 30 };
+    if (!isatty(STDERR_FILENO) || total < 1)
+        return;
+    int n = (int)((int64_t)done * WIDTH / total);
+    fprintf(stderr, "\r%-8s [%.*s%*s]", what, n, "##############################", WIDTH - n, "");
+    bar_shown = 1;
+}
+
+int cli_progress(void *user, svlm_stage stage, int done, int total)
+{
     static const char *const names[] = { "", "loading", "looking", "reading" };
     (void)user;
-    if (isatty(STDERR_FILENO) && total > 0) {
-        int n = done * WIDTH / total;
-        fprintf(stderr, "\r%-8s [%.*s%*s]", names[stage], n, "##############################",
-                WIDTH - n, "");
-        bar_shown = 1;
-    }
+    cli_bar(names[stage], done, total);
     return cli_interrupted();
 }
 

@@ -3,8 +3,14 @@
 bin_PROGRAMS += sparsevlm
 sparsevlm_SOURCES = \
 	tools/cli.h tools/cmd_ask.c tools/cmd_bench.c tools/cmd_chat.c tools/cmd_eval.c \
-	tools/cmd_info.c tools/cmds.h tools/help.c tools/help.h tools/load.c tools/main.c \
-	tools/models.c tools/options.c tools/report.c
+	tools/cmd_info.c tools/cmd_quantize.c tools/cmds.h tools/help.c tools/help.h tools/load.c \
+	tools/main.c tools/models.c tools/options.c tools/report.c
 sparsevlm_CPPFLAGS = $(AM_CPPFLAGS) -DMODEL_DIR='"$(pkgdatadir)"'
 sparsevlm_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
-sparsevlm_LDADD = libcore.la $(JANSSON_LIBS)
+sparsevlm_LDADD = libfiles.la libcore.la $(JANSSON_LIBS)
+
+# What quantize and convert do to files, for tests too.
+noinst_LTLIBRARIES += libfiles.la
+libfiles_la_SOURCES = \
+	tools/quantize_file.c tools/quantize_file.h tools/recode.c tools/recode.h
+libfiles_la_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)

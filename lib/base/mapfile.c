@@ -92,6 +92,14 @@ svlm_status sv_map_check(const sv_map *map, svlm_error *err)
     return SVLM_OK;
 }
 
+void sv_map_release(const sv_map *map, const void *p, size_t n)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), at = (uintptr_t)p;
+    uintptr_t first = (at + page - 1) / page * page, end = (at + n) / page * page;
+    if (map->fd >= 0 && first < end)
+        madvise((void *)first, end - first, MADV_DONTNEED);     /* a wish, no more */
+}
+
 void sv_map_close(sv_map *map)
 {
     if (map->data && map->is_copy)

@@ -17,6 +17,8 @@ typedef struct sv_map {
 svlm_status sv_map_file(sv_map *map, const char *path, int read_into_memory, svlm_error *err);
 /* IO if the mapped file has become shorter since. */
 svlm_status sv_map_check(const sv_map *map, svlm_error *err);
+/* The bytes from p on will not be needed soon: their memory may serve others. */
+void sv_map_release(const sv_map *map, const void *p, size_t n);
 void sv_map_close(sv_map *map);   /* all zero is fine */
 
 #endif
