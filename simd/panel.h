@@ -14,12 +14,18 @@
  * tokens side by side (sv_qtoken).
  *
  * Arithmetic, the same in every kernel set, so results are equal to the last
- * bit whatever the set, the threads and the number of tokens: for each 32 (or
- * 16, where the type has a scale per 16) of depth in order, with exact integer
- * dot product p,
+ * bit whatever the set, the threads and the number of tokens: for each 32 of
+ * depth in order, with exact integer dot products p,
  *
  *     y = fma((float)p, w_scale * x_scale, y);
- *     y = fma(w_min, x_sum, y);                     types with a minimum only
+ *
+ * or, with a scale for each 16 of depth (0 and 1),
+ *
+ *     y = fma(fma((float)p1, w_scale1, (float)p0 * w_scale0), x_scale, y);
+ *
+ * and in types with a minimum, for the 32 or for each 16,
+ *
+ *     y = fma(w_min, x_sum, y);
  */
 #ifndef SV_PANEL_H
 #define SV_PANEL_H

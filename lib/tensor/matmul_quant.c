@@ -4,8 +4,9 @@
 
 enum {
     CHUNK = 128,                  /* slabs unpacked at a time: 96 KB, a tenth of a usual L2 */
+    SMALL_CHUNK = 32,             /* for one row: what was packed stays in the first-level cache */
     FEW_ROWS = 4,
-    FEW_PANELS = 4                /* panels a task takes when there are few rows */
+    FEW_PANELS = 8                /* panels a task takes when there are few rows */
 };
 
 /* What a thread works in. A packed slab is at most 16 rows of 34 bytes. */
@@ -67,8 +68,8 @@ static void chunk(const sv_kernels *k, const sv_product *p, const sv_qtoken *act
     const sv_block_shape *shape = &sv_block_shapes[w->type];
     int n_slabs = w->n_in / SV_DEPTH, n_blocks = count / shape->slabs;
     size_t block_bytes = w->row_bytes / (size_t)(n_slabs / shape->slabs);
-    k->pack(s->packed, w->data + (size_t)first * w->row_bytes + (size_t)(from / shape->slabs) * block_bytes,
-            w->row_bytes, n_rows, n_blocks, shape);
+    size_t start = (size_t)first * w->row_bytes + (size_t)(from / shape->slabs) * block_bytes;
+    k->pack(s->packed, w->data + start, w->row_bytes, n_rows, n_blocks, shape);
     if (n == 1 && k->gemv_quant[w->type]) {
         k->gemv_quant[w->type](p->y + first, s->packed, act + from, n_rows, n_blocks, from > 0);
         return;
@@ -76,9 +77,9 @@ static void chunk(const sv_kernels *k, const sv_product *p, const sv_qtoken *act
     k->expand[w->type](s->slab, s->packed, n_blocks);
     for (int g = 0; g < sv_quant_groups(n); g++) {
         int t = g * SV_GROUP, width = n - t < SV_GROUP ? n - t : SV_GROUP;
+        const sv_qtoken *x = act + (size_t)t * (size_t)n_slabs + (size_t)from * (size_t)width;
         k->gemm_quant[shape->form](p->y + (size_t)t * (size_t)w->n_out + first, (size_t)w->n_out,
-                                   s->slab, act + (size_t)t * (size_t)n_slabs + (size_t)from * (size_t)width,
-                                   width, n_rows, count, shape->zero, from > 0);
+                                   s->slab, x, width, n_rows, count, shape->zero, from > 0);
     }
 }
 
@@ -86,14 +87,15 @@ void sv_quant_task(const sv_kernels *k, const sv_product *p, const sv_qtoken *ac
                    void *scratch)
 {
     int per_task = panels_per_task(n), n_slabs = p->w->n_in / SV_DEPTH;
+    int size = n == 1 ? SMALL_CHUNK : CHUNK;
     for (int i = 0; i < per_task; i++) {
         int first = (task * per_task + i) * SV_PANEL_ROWS, n_rows = p->w->n_out - first;
         if (n_rows <= 0)
             return;
         if (n_rows > SV_PANEL_ROWS)
             n_rows = SV_PANEL_ROWS;
-        for (int from = 0; from < n_slabs; from += CHUNK)
-            chunk(k, p, act, n, first, n_rows, from, n_slabs - from < CHUNK ? n_slabs - from : CHUNK,
+        for (int from = 0; from < n_slabs; from += size)
+            chunk(k, p, act, n, first, n_rows, from, n_slabs - from < size ? n_slabs - from : size,
                   scratch);
         add_bias(p, n, first, n_rows);
     }

@@ -9,44 +9,82 @@
 
 enum { ABREAST = 4 };             /* chains in flight: vpdpbusd takes 4 cycles */
 
-/* Dot products over weight vectors [from, to) of m tokens from t on, then the
- * floating-point part of panel.h for them. */
-INLINE void tokens(__m512 *y, const __m512i *w, __m512 scale, __m512 min, const sv_qtoken *x,
-                   int m, int from, int to, int part, int has_min)
+/* Dot products of m <= ABREAST tokens over four or all eight weight vectors, as floats. */
+INLINE void dots(__m512 *p, const __m512i *w, int n_w, const sv_qtoken *x, int m, int part,
+                 int form)
 {
-    __m512i p[ABREAST];
+    __m512i sum[ABREAST];
 #pragma GCC unroll 4
     for (int a = 0; a < m; a++)
-        p[a] = has_min ? _mm512_setzero_si512() : _mm512_set1_epi32(x[a].off[part]);
+        sum[a] = form & SV_FORM_MIN ? _mm512_setzero_si512() : _mm512_set1_epi32(x[a].off[part]);
 #pragma GCC unroll 8
-    for (int i = from; i < to; i++)
+    for (int i = 0; i < n_w; i++)
 #pragma GCC unroll 4
         for (int a = 0; a < m; a++)
-            p[a] = dot_four(p[a], w[i], &x[a].q[4 * i]);
+            sum[a] = dot_four(sum[a], w[i], &x[a].q[4 * i + (part == 1 ? 16 : 0)]);
 #pragma GCC unroll 4
-    for (int a = 0; a < m; a++) {
-        __m512 both = _mm512_mul_ps(scale, _mm512_set1_ps(x[a].scale));
-        y[a] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(p[a]), both, y[a]);
-        if (has_min)
-            y[a] = _mm512_fmadd_ps(min, _mm512_set1_ps(x[a].sum[part]), y[a]);
+    for (int a = 0; a < m; a++)
+        p[a] = _mm512_cvtepi32_ps(sum[a]);
+}
+
+INLINE void add_minima(__m512 *y, const sv_slab *s, const sv_qtoken *x, int m, int form)
+{
+    int halves = form & SV_FORM_HALF ? 2 : 1;
+#pragma GCC unroll 2
+    for (int h = 0; h < halves; h++) {
+        __m512 min = _mm512_loadu_ps(s->min[h]);
+#pragma GCC unroll 4
+        for (int a = 0; a < m; a++)
+            y[a] = _mm512_fmadd_ps(min, _mm512_set1_ps(x[a].sum[halves == 1 ? 2 : h]), y[a]);
     }
 }
 
-INLINE void slab(__m512 *y, const sv_slab *s, const sv_qtoken *x, int n, int form)
+/* A scale for all 32 of depth: the slab's eight weight vectors serve all tokens. */
+INLINE void slab_whole(__m512 *y, const sv_slab *s, const sv_qtoken *x, int n, int form)
 {
-    int has_min = form & SV_FORM_MIN, parts = form & SV_FORM_HALF ? 2 : 1;
     __m512i w[8];
 #pragma GCC unroll 8
     for (int i = 0; i < 8; i++)
         w[i] = _mm512_loadu_si512(s->q[i]);
-#pragma GCC unroll 2
-    for (int h = 0; h < parts; h++) {
-        __m512 scale = _mm512_loadu_ps(s->scale[h]);
-        __m512 min = has_min ? _mm512_loadu_ps(s->min[h]) : scale;
+    __m512 scale = _mm512_loadu_ps(s->scale[0]);
 #pragma GCC unroll 4
-        for (int t = 0; t < n; t += ABREAST)
-            tokens(y + t, w, scale, min, x + t, n - t < ABREAST ? n - t : ABREAST,
-                   h * 8 / parts, (h + 1) * 8 / parts, parts == 1 ? 2 : h, has_min);
+    for (int t = 0; t < n; t += ABREAST) {
+        int m = n - t < ABREAST ? n - t : ABREAST;
+        __m512 p[ABREAST];
+        dots(p, w, 8, x + t, m, 2, form);
+#pragma GCC unroll 4
+        for (int a = 0; a < m; a++) {
+            __m512 both = _mm512_mul_ps(scale, _mm512_set1_ps(x[t + a].scale));
+            y[t + a] = _mm512_fmadd_ps(p[a], both, y[t + a]);
+        }
+        if (form & SV_FORM_MIN)
+            add_minima(y + t, s, x + t, m, form);
+    }
+}
+
+/* A scale for each 16: four weights at a time leave room for the first half's products. */
+INLINE void slab_halves(__m512 *y, const sv_slab *s, const sv_qtoken *x, int n, int form)
+{
+#pragma GCC unroll 4
+    for (int t = 0; t < n; t += ABREAST) {
+        int m = n - t < ABREAST ? n - t : ABREAST;
+        __m512 p[2][ABREAST];
+#pragma GCC unroll 2
+        for (int h = 0; h < 2; h++) {
+            __m512i w[4];
+#pragma GCC unroll 4
+            for (int i = 0; i < 4; i++)
+                w[i] = _mm512_loadu_si512(s->q[4 * h + i]);
+            dots(p[h], w, 4, x + t, m, h, form);
+        }
+        __m512 scale0 = _mm512_loadu_ps(s->scale[0]), scale1 = _mm512_loadu_ps(s->scale[1]);
+#pragma GCC unroll 4
+        for (int a = 0; a < m; a++) {
+            p[0][a] = _mm512_fmadd_ps(p[1][a], scale1, _mm512_mul_ps(p[0][a], scale0));
+            y[t + a] = _mm512_fmadd_ps(p[0][a], _mm512_set1_ps(x[t + a].scale), y[t + a]);
+        }
+        if (form & SV_FORM_MIN)
+            add_minima(y + t, s, x + t, m, form);
     }
 }
 
@@ -68,7 +106,10 @@ INLINE void tile(const job *j, int first, int n, int form)
     for (int t = 0; t < n; t++)
         sum[t] = j->add ? _mm512_maskz_loadu_ps(rows, y + (size_t)t * j->ldy) : _mm512_setzero_ps();
     for (int i = 0; i < j->n_slabs; i++)
-        slab(sum, &j->w[i], j->x + i * j->n + first, n, form);
+        if (form & SV_FORM_HALF)
+            slab_halves(sum, &j->w[i], j->x + i * j->n + first, n, form);
+        else
+            slab_whole(sum, &j->w[i], j->x + i * j->n + first, n, form);
 #pragma GCC unroll 16
     for (int t = 0; t < n; t++)
         _mm512_mask_storeu_ps(y + (size_t)t * j->ldy, rows, sum[t]);

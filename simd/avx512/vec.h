@@ -14,9 +14,9 @@ typedef __m512 vf;
 #define vi_and(a, b) _mm512_and_si512(a, b)
 #define vi_or(a, b) _mm512_or_si512(a, b)
 #define vi_sub(a, b) _mm512_sub_epi32(a, b)
-#define vi_srl(v, n) _mm512_srl_epi32(v, _mm_cvtsi32_si128(n))
-#define vi_sll(v, n) _mm512_sll_epi32(v, _mm_cvtsi32_si128(n))
-#define vi_sra(v, n) _mm512_sra_epi32(v, _mm_cvtsi32_si128(n))
+#define vi_srl(v, n) ((__m512i)((__v16su)(v) >> (n)))
+#define vi_sll(v, n) ((__m512i)((__v16su)(v) << (n)))
+#define vi_sra(v, n) ((__m512i)((__v16si)(v) >> (n)))
 #define vi_add8(a, b) _mm512_add_epi8(a, b)
 #define vi_flag8(v, mask, x) _mm512_maskz_mov_epi8(_mm512_test_epi8_mask(v, mask), x)
 #define vi_half(p) _mm512_cvtph_ps(_mm256_loadu_si256((const void *)(p)))
@@ -26,8 +26,8 @@ typedef __m512 vf;
 
 static inline vi vi_iq4nl(vi v)
 {
-    const __m128i values = _mm_setr_epi8(-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53,
-                                         69, 89, 113);
+    const __m128i values = _mm_setr_epi8(-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38,
+                                         53, 69, 89, 113);
     return _mm512_shuffle_epi8(_mm512_broadcast_i32x4(values), v);
 }
 

@@ -16,14 +16,15 @@ static int dot(const sv_slab *w, int r, const int8_t *q, int from, int n)
 /* As panel.h defines it. */
 static float step(float y, const sv_slab *w, int r, const sv_qtoken *x, int form)
 {
-    int parts = form & SV_FORM_HALF ? 2 : 1;
-    for (int h = 0; h < parts; h++) {
-        int p = dot(w, r, x->q, h * 16, SV_DEPTH / parts);
-        y = fmaf((float)p, w->scale[h][r] * x->scale, y);
+    if (form & SV_FORM_HALF) {
+        float p0 = (float)dot(w, r, x->q, 0, 16), p1 = (float)dot(w, r, x->q, 16, 16);
+        y = fmaf(fmaf(p1, w->scale[1][r], p0 * w->scale[0][r]), x->scale, y);
         if (form & SV_FORM_MIN)
-            y = fmaf(w->min[h][r], x->sum[parts == 1 ? 2 : h], y);
+            y = fmaf(w->min[1][r], x->sum[1], fmaf(w->min[0][r], x->sum[0], y));
+        return y;
     }
-    return y;
+    y = fmaf((float)dot(w, r, x->q, 0, SV_DEPTH), w->scale[0][r] * x->scale, y);
+    return form & SV_FORM_MIN ? fmaf(w->min[0][r], x->sum[2], y) : y;
 }
 
 static void gemm(float *y, size_t ldy, const sv_slab *w, const sv_qtoken *x, int n, int n_rows,
