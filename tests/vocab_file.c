@@ -74,11 +74,12 @@ static void put_tokens(sv_gguf_writer *w, const vocab_recipe *r)
         score[n] = 0;
         kind[n] = strcmp(r->model, "llama") ? SV_TOKEN_NORMAL : SV_TOKEN_BYTE;
     }
+    size_t n_each = r->n_scores ? r->n_scores : n;
     sv_gguf_put_strings(w, "tokenizer.ggml.tokens", text, n);
     if (!r->no_scores)
-        sv_gguf_put_array(w, "tokenizer.ggml.scores", SV_GGUF_F32, score, r->n_scores ? r->n_scores : n);
+        sv_gguf_put_array(w, "tokenizer.ggml.scores", SV_GGUF_F32, score, n_each);
     if (!r->no_kinds)
-        sv_gguf_put_array(w, "tokenizer.ggml.token_type", SV_GGUF_I32, kind, r->n_scores ? r->n_scores : n);
+        sv_gguf_put_array(w, "tokenizer.ggml.token_type", SV_GGUF_I32, kind, n_each);
 }
 
 static void put_merges(sv_gguf_writer *w, const vocab_recipe *r)

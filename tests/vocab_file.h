@@ -22,7 +22,7 @@ typedef struct vocab_recipe {
     const char *model, *pre, *name, *chat_template;
     const vocab_token *tokens;
     size_t n;
-    int bytes;                    /* 1: <0x00> .. <0xFF> follow (llama), or all byte characters (gpt2) */
+    int bytes;                    /* 1: byte tokens follow, as the model writes them */
     int no_scores, no_kinds;
     size_t n_scores;              /* entries of scores and kinds if not as many as tokens */
     const char *const *merges;

@@ -23,7 +23,7 @@ static const sv_pre pres[] = {
 const sv_pre *sv_pre_find(sv_span name)
 {
     for (size_t i = 0; i < sizeof pres / sizeof *pres; i++)
-        if (strlen(pres[i].name) == name.n && !memcmp(pres[i].name, name.p, name.n))
+        if (sv_span_is(name, pres[i].name, strlen(pres[i].name)))
             return &pres[i];
     return NULL;
 }

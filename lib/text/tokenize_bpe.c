@@ -8,7 +8,7 @@
 #include "gguf/gguf_read.h"
 #include "text/vocab.h"
 
-enum { MAX_RULES = 1 << 24, MAX_PROBES = 1024 };
+enum { MAX_RULES = 1 << 21, MAX_PROBES = 1024 };
 
 /* ---- rules ---------------------------------------------------------------- */
 

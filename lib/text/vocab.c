@@ -1,193 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* The vocabulary of a GGUF file: texts, kinds and order of merging, found by
- * text in constant time whatever the file holds (FORMATS.md, section 5.1). */
+/* The vocabulary of a GGUF file: texts, kinds, order of merging and special
+ * ids (FORMATS.md, section 5.1). */
 #include "text/vocab.h"
 
 #include <inttypes.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/utf8.h"
 #include "gguf/gguf_read.h"
 
-enum { MAX_TOKENS = 1 << 24, MAX_PROBES = 1024 };
+enum { MAX_TOKENS = 1 << 20 };
 
 #define KEY "tokenizer.ggml."
-
-/* ---- finding a text ------------------------------------------------------- */
-
-static uint64_t hash(const char *s, size_t n)
-{
-    uint64_t h = 0xcbf29ce484222325u;
-    for (size_t i = 0; i < n; i++)
-        h = (h ^ (uint8_t)s[i]) * 0x100000001b3u;
-    return h ^ h >> 29;
-}
-
-static int same(sv_span a, const char *s, size_t n)
-{
-    return a.n == n && !memcmp(a.p, s, n);
-}
-
-int32_t sv_vocab_find(const sv_vocab *v, const char *text, size_t n)
-{
-    if (!n || n > v->longest)
-        return -1;
-    size_t at = hash(text, n) & (v->n_slots - 1);
-    for (int i = 0; i <= MAX_PROBES && v->slot[at] >= 0; i++, at = (at + 1) & (v->n_slots - 1))
-        if (same(v->text[v->slot[at]], text, n))
-            return v->slot[at];
-    return -1;
-}
-
-int32_t sv_vocab_word(const sv_vocab *v, const char *text, size_t n)
-{
-    int32_t id = sv_vocab_find(v, text, n);
-    if (id < 0)
-        return -1;
-    int kind = v->kind[id];
-    return kind == SV_TOKEN_NORMAL || kind == SV_TOKEN_USER || kind == SV_TOKEN_UNDEFINED ? id : -1;
-}
-
-/* Puts all texts in the table. A text that is there already keeps its first
- * id; a file made so that all texts meet in one place is refused. */
-static svlm_status fill_slots(sv_vocab *v, const sv_gguf *g, const sv_log *log, svlm_error *err)
-{
-    int n_double = 0, n_empty = 0;
-    for (int32_t id = 0; id < v->n; id++) {
-        sv_span t = v->text[id];
-        if (!t.n) {
-            n_empty++;
-            continue;
-        }
-        size_t at = hash(t.p, t.n) & (v->n_slots - 1);
-        int probes = 0;
-        while (v->slot[at] >= 0 && !same(v->text[v->slot[at]], t.p, t.n) && probes++ < MAX_PROBES)
-            at = (at + 1) & (v->n_slots - 1);
-        if (probes > MAX_PROBES)
-            return sv_fail(err, SVLM_ERR_FORMAT, "%s: the texts of the vocabulary were made to "
-                           "collide", g->map->path);
-        if (v->slot[at] < 0)
-            v->slot[at] = id;
-        else
-            n_double++;
-    }
-    if (n_double || n_empty)
-        sv_logf(log, SVLM_LOG_WARNING, "%s: %d empty and %d repeated texts in the vocabulary are "
-                "never read", g->map->path, n_empty, n_double);
-    return SVLM_OK;
-}
-
-/* ---- special tokens ------------------------------------------------------- */
-
-/* Ends of turns are known by their text, because old files call some normal. */
-static int ends_turn(sv_span t)
-{
-    static const char *const ends[] = {
-        "</s>", "<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|eom_id|>", "<|end|>",
-        "<end_of_turn>", "<|end_of_text|>", "<end_of_utterance>", "<eos>", "<EOT>",
-        "<\xef\xbd\234end\xe2\x96\x81of\xe2\x96\x81sentence\xef\xbd\234>",
-    };
-    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
-        if (same(t, ends[i], strlen(ends[i])))
-            return 1;
-    return 0;
-}
-
-static int compare_spans(sv_span a, sv_span b)
-{
-    int c = memcmp(a.p, b.p, a.n < b.n ? a.n : b.n);
-    return c ? c : (a.n > b.n) - (a.n < b.n);
-}
-
-typedef struct by_text { sv_span text; int32_t id; } by_text;
-
-static int compare_by_text(const void *a, const void *b)
-{
-    const by_text *x = a, *y = b;
-    int c = compare_spans(x->text, y->text);
-    return c ? c : (x->id > y->id) - (x->id < y->id);
-}
-
-static int is_special(const sv_vocab *v, int32_t id)
-{
-    int kind = v->kind[id];
-    return v->text[id].n &&
-           (kind == SV_TOKEN_CONTROL || kind == SV_TOKEN_USER || kind == SV_TOKEN_UNKNOWN);
-}
-
-static svlm_status sort_special(sv_vocab *v, svlm_error *err)
-{
-    size_t n = 0;
-    for (int32_t id = 0; id < v->n; id++)
-        n += (size_t)is_special(v, id);
-    by_text *sorted = sv_malloc(SV_MEM_TEMP, n, sizeof *sorted);
-    v->special = sv_malloc(SV_MEM_MODEL, n, sizeof *v->special);
-    if (!sorted || !v->special) {
-        sv_free(sorted);
-        return sv_fail(err, SVLM_ERR_NOMEM, "no memory for %zu special tokens", n);
-    }
-    n = 0;
-    for (int32_t id = 0; id < v->n; id++)
-        if (is_special(v, id))
-            sorted[n++] = (by_text){ v->text[id], id };
-    qsort(sorted, n, sizeof *sorted, compare_by_text);
-    for (size_t i = 0; i < n; i++) {
-        v->special[i] = sorted[i].id;
-        v->special_first[(uint8_t)sorted[i].text.p[0]] = 1;
-    }
-    v->n_special = n;
-    sv_free(sorted);
-    return SVLM_OK;
-}
-
-/* User-defined tokens are read in the user's text too, as the reference does,
- * but for those that look like marks of a template: what a user types must
- * never end a turn or begin one. */
-static int anyone_may_write(const sv_vocab *v, int32_t id)
-{
-    sv_span t = v->text[id];
-    return v->kind[id] == SV_TOKEN_USER && !(t.p[0] == '<' && t.p[t.n - 1] == '>') &&
-           !(t.p[0] == '[' && t.p[t.n - 1] == ']');
-}
-
-/* The first special token in [from, to) whose byte at place i is at least c;
- * all of them share the i bytes before. */
-static size_t lower_bound(const sv_vocab *v, size_t from, size_t to, size_t i, int c)
-{
-    while (from < to) {
-        size_t mid = from + (to - from) / 2;
-        sv_span t = v->text[v->special[mid]];
-        int here = i < t.n ? (uint8_t)t.p[i] : -1;
-        if (here < c)
-            from = mid + 1;
-        else
-            to = mid;
-    }
-    return from;
-}
-
-int32_t sv_vocab_special(const sv_vocab *v, const char *text, size_t n, int all)
-{
-    int32_t best = -1;
-    size_t from = 0, to = v->n_special;
-    if (!n || !v->special_first[(uint8_t)text[0]])
-        return -1;
-    for (size_t i = 0; i < n && from < to; i++) {
-        int c = (uint8_t)text[i];
-        from = lower_bound(v, from, to, i, c);
-        to = lower_bound(v, from, to, i, c + 1);
-        /* Of those left, the ones that end here come first. */
-        if (from < to && v->text[v->special[from]].n == i + 1 &&
-            (all || anyone_may_write(v, v->special[from])))
-            best = v->special[from];
-    }
-    return best;
-}
-
-/* ---- loading -------------------------------------------------------------- */
 
 static svlm_status load_texts(sv_vocab *v, const sv_gguf *g, svlm_error *err)
 {
@@ -199,17 +25,12 @@ static svlm_status load_texts(sv_vocab *v, const sv_gguf *g, svlm_error *err)
         return sv_fail(err, SVLM_ERR_FORMAT, "%s: " KEY "tokens must be 1 to %d strings",
                        g->map->path, MAX_TOKENS);
     v->n = (int)a.n;
-    v->n_slots = 4;
-    while (v->n_slots < a.n * 2)
-        v->n_slots *= 2;
     v->text = sv_malloc(SV_MEM_MODEL, a.n, sizeof *v->text);
     v->kind = sv_calloc(SV_MEM_MODEL, a.n, 1);
     v->order = sv_calloc(SV_MEM_MODEL, a.n, sizeof *v->order);
     v->ends = sv_calloc(SV_MEM_MODEL, a.n, 1);
-    v->slot = sv_malloc(SV_MEM_MODEL, v->n_slots, sizeof *v->slot);
-    if (!v->text || !v->kind || !v->order || !v->ends || !v->slot)
+    if (!v->text || !v->kind || !v->order || !v->ends)
         return sv_fail(err, SVLM_ERR_NOMEM, "no memory for a vocabulary of %d tokens", v->n);
-    memset(v->slot, 0xff, v->n_slots * sizeof *v->slot);
     const uint8_t *at = a.data;
     for (int i = 0; i < v->n; i++) {
         v->text[i] = sv_gguf_next_string(&a, &at);
@@ -262,6 +83,20 @@ int sv_vocab_byte(sv_span t)
         return -1;
     const char *hi = memchr(digits, t.p[3], 16), *lo = memchr(digits, t.p[4], 16);
     return hi && lo ? (int)((hi - digits) * 16 + (lo - digits)) : -1;
+}
+
+/* Ends of turns are known by their text, because old files call some normal. */
+static int ends_turn(sv_span t)
+{
+    static const char *const ends[] = {
+        "</s>", "<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|eom_id|>", "<|end|>",
+        "<end_of_turn>", "<|end_of_text|>", "<end_of_utterance>", "<eos>", "<EOT>",
+        "<\xef\xbd\234end\xe2\x96\x81of\xe2\x96\x81sentence\xef\xbd\234>",
+    };
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+        if (sv_span_is(t, ends[i], strlen(ends[i])))
+            return 1;
+    return 0;
 }
 
 static svlm_status load_kinds(sv_vocab *v, const sv_gguf *g, svlm_error *err)
@@ -354,10 +189,10 @@ static svlm_status choose_tokenizer(sv_vocab *v, const sv_gguf *g, const sv_log 
     if ((st = sv_gguf_get_str(g, KEY "model", &model, err)) ||
         (st = sv_gguf_opt_str(g, KEY "pre", &pre, err)))
         return st;
-    if (same(model, "llama", 5))
+    if (sv_span_is(model, "llama", 5))
         return SVLM_OK;
     int shown = model.n < 60 ? (int)model.n : 60;
-    if (!same(model, "gpt2", 4))
+    if (!sv_span_is(model, "gpt2", 4))
         return sv_fail(err, SVLM_ERR_UNSUPPORTED, "%s: the tokenizer is \"%.*s\"; only \"llama\" "
                        "and \"gpt2\" are supported", g->map->path, shown, model.p);
     v->pre = sv_pre_find(pre);
@@ -365,7 +200,7 @@ static svlm_status choose_tokenizer(sv_vocab *v, const sv_gguf *g, const sv_log 
     if (!v->pre)
         return sv_fail(err, SVLM_ERR_UNSUPPORTED, "%s: the pre-tokenizer \"%.*s\" is not "
                        "supported", g->map->path, shown, pre.p);
-    if (same(pre, "default", 7))
+    if (sv_span_is(pre, "default", 7))
         sv_logf(log, SVLM_LOG_WARNING, "%s: the file does not name its pre-tokenizer; gpt-2's "
                 "is used, answers may suffer", g->map->path);
     return SVLM_OK;
@@ -383,8 +218,7 @@ svlm_status sv_vocab_load(sv_vocab **out, const sv_gguf *g, const sv_log *log, s
         (st = load_scores(v, g, err)) ||
         (st = load_kinds(v, g, err)) ||
         (st = load_ids(v, g, log, err)) ||
-        (st = fill_slots(v, g, log, err)) ||
-        (st = sort_special(v, err)))
+        (st = sv_vocab_index(v, g, log, err)))
         goto fail;
     find_bytes(v, g, log);
     if (v->pre && (st = sv_vocab_load_rules(v, g, log, err)))

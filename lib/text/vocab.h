@@ -3,6 +3,8 @@
 #ifndef SV_VOCAB_H
 #define SV_VOCAB_H
 
+#include <string.h>
+
 #include "text/text.h"
 
 enum { SV_TOKEN_MAX_BYTES = 4096 };              /* longer ones are refused at load */
@@ -42,7 +44,13 @@ struct sv_vocab {
     int add_bos, space_prefix;
 };
 
-/* The id of a text that words may become: normal or user-defined, else -1. */
+static inline int sv_span_is(sv_span a, const char *s, size_t n)
+{
+    return a.n == n && !memcmp(a.p, s, n);
+}
+
+/* The id of a text that words may become, else -1: normal, or user-defined and no
+ * mark of a template. */
 int32_t sv_vocab_word(const sv_vocab *v, const char *text, size_t n);
 /* "<0x41>" gives 0x41, all else -1. */
 int sv_vocab_byte(sv_span text);
@@ -51,7 +59,8 @@ int sv_vocab_byte(sv_span text);
 int32_t sv_vocab_special(const sv_vocab *v, const char *text, size_t n, int all);
 /* The rule for two neighbours, or NULL. */
 const sv_rule *sv_vocab_rule(const sv_vocab *v, int32_t left, int32_t right);
-/* Reads tokenizer.ggml.merges. */
+/* Makes texts and special tokens found; reads tokenizer.ggml.merges. */
+svlm_status sv_vocab_index(sv_vocab *v, const sv_gguf *g, const sv_log *log, svlm_error *err);
 svlm_status sv_vocab_load_rules(sv_vocab *v, const sv_gguf *g, const sv_log *log, svlm_error *err);
 
 /* NULL for a name that is unknown. */

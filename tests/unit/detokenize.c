@@ -97,7 +97,8 @@ static void test_broken_characters(void **state)
 static void test_random_bytes(void **state)
 {
     (void)state;
-    static const uint8_t likely[] = { 0x41, 0x80, 0xbf, 0xa0, 0xc3, 0xe2, 0xed, 0xe0, 0xf0, 0xf4, 0x90 };
+    static const uint8_t likely[] = { 0x41, 0x80, 0xbf, 0xa0, 0xc3, 0xe2, 0xed, 0xe0, 0xf0, 0xf4,
+                                      0x90 };
     sv_rng rng = { check_seed() };
     for (int round = 0; round < 2000; round++) {
         uint8_t text[24], got[100], want[100];

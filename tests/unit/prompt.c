@@ -82,7 +82,8 @@ static void check_turn(const vocab_file *f, const char *name, turn t, const char
     char got[2000];
     sv_prompt p = { 0 };
     for (; n < 8 && t.part[n]; n++)
-        parts[n] = (sv_part){ .is_image = !*t.part[n], .text = t.part[n], .n_bytes = strlen(t.part[n]) };
+        parts[n] = (sv_part){ .is_image = !*t.part[n], .text = t.part[n],
+                              .n_bytes = strlen(t.part[n]) };
     CHECK(sv_prompt_turn(&p, sv_template_find(name), f->v, t.system, t.first, parts, n, NULL) ==
           SVLM_OK);
     render(f->v, &p, got);
@@ -131,7 +132,8 @@ static void test_mistral(void **state)
     (void)state;
     check_turn(&spm, "mistral_instruct", (turn){ NULL, 1, { "", "Who?" } },
                "<s> [INST] [image] \n{Who?} [/INST]");
-    check_turn(&spm, "mistral_instruct", (turn){ NULL, 0, { "Why?" } }, "</s> [INST] {Why?} [/INST]");
+    check_turn(&spm, "mistral_instruct", (turn){ NULL, 0, { "Why?" } },
+               "</s> [INST] {Why?} [/INST]");
     check_turn(&spm, "mistral_instruct", (turn){ "Be brief.", 1, { "Who?" } },
                "<s> [INST] <<SYS>>\nBe brief.\n<</SYS>>\n\n{Who?} [/INST]");
 }
@@ -140,13 +142,13 @@ static void test_chatml(void **state)
 {
     (void)state;
     check_turn(&bpe, "chatml_direct", (turn){ NULL, 1, { "", "Who?" } },
-               "<|im_start|>system\nAnswer the questions.<|im_end|><|im_start|>user\n[image]\n{Who?}"
-               "<|im_end|><|im_start|>assistant\n");
+               "<|im_start|>system\nAnswer the questions.<|im_end|><|im_start|>user\n[image]\n"
+               "{Who?}<|im_end|><|im_start|>assistant\n");
     check_turn(&bpe, "chatml_direct", (turn){ NULL, 0, { "Why?" } },
                "<|im_end|><|im_start|>user\n{Why?}<|im_end|><|im_start|>assistant\n");
     check_turn(&bpe, "chatml", (turn){ NULL, 1, { "Who?" } },
-               "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\n{Who?}"
-               "<|im_end|>\n<|im_start|>assistant\n");
+               "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\n"
+               "{Who?}<|im_end|>\n<|im_start|>assistant\n");
     check_turn(&bpe, "chatml", (turn){ "Be brief.", 1, { "Who?" } },
                "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\n{Who?}"
                "<|im_end|>\n<|im_start|>assistant\n");

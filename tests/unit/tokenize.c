@@ -59,8 +59,10 @@ static void check_prompt(const sv_vocab *v, json_t *c)
                          NULL) == SVLM_OK);
     sv_ids before = { 0 }, behind = { 0 };
     size_t i = 0;
-    for (; i < p.n && !p.item[i].is_image; i++)
-        CHECK((!after || !p.item[i].question) && sv_ids_add(&before, p.item[i].id, NULL) == SVLM_OK);
+    for (; i < p.n && !p.item[i].is_image; i++) {
+        CHECK(!after || !p.item[i].question);
+        CHECK(sv_ids_add(&before, p.item[i].id, NULL) == SVLM_OK);
+    }
     for (i++; i < p.n; i++)
         CHECK(!p.item[i].is_image && sv_ids_add(&behind, p.item[i].id, NULL) == SVLM_OK);
     check_ids(json_object_get(c, "ids_before"), before.id, before.n, before_text);

@@ -10,8 +10,9 @@
 #define SP "\xe2\x96\x81"
 
 /* Ids are places in this list; bytes follow. */
-enum { UNK, BOS, EOS, SPACE, A, B, C, AB, BC, ABC, AA, AAAA, SPACE_A, TWO_SPACES, USER_WORD, USER_MARK,
-       LONGER, FILLER, XY_LOW, YX_NAN, X, Y, CONTROL, BYTES };
+enum { UNK, BOS, EOS, SPACE, A, B, C, AB, BC, ABC, AA, AAAA, SPACE_A, TWO_SPACES, USER_WORD,
+       USER_MARK, LONGER, FILLER, XY_LOW, YX_NAN, X, Y, CONTROL, ZERO, MINUS_ZERO,
+       P, Q, HALF_MARK, MARK, BYTES };
 
 static const vocab_token tokens[BYTES] = {
     [UNK] = { "<unk>", 0, SV_TOKEN_UNKNOWN },
@@ -37,6 +38,12 @@ static const vocab_token tokens[BYTES] = {
     [X] = { "x", 0, SV_TOKEN_NORMAL },
     [Y] = { "y", 0, SV_TOKEN_NORMAL },
     [CONTROL] = { "ca", 0, SV_TOKEN_CONTROL },
+    [ZERO] = { "pq", 0.0f, SV_TOKEN_NORMAL },
+    [MINUS_ZERO] = { "qp", -0.0f, SV_TOKEN_NORMAL },
+    [P] = { "p", -20, SV_TOKEN_NORMAL },
+    [Q] = { "q", -20, SV_TOKEN_NORMAL },
+    [HALF_MARK] = { "[a", 0, SV_TOKEN_NORMAL },
+    [MARK] = { "[a]", 0, SV_TOKEN_USER },
 };
 
 static vocab_file file;
@@ -75,6 +82,8 @@ static void test_merges(void **state)
     vocab_check(file.v, "  ", 0, IDS(TWO_SPACES, SPACE));
     vocab_check(file.v, "xyx", 0, IDS(SPACE, XY_LOW, X));    /* NaN is lower than low */
     vocab_check(file.v, "yx", 0, IDS(SPACE, YX_NAN));
+    vocab_check(file.v, "qpq", 0, IDS(SPACE, MINUS_ZERO, Q));
+    vocab_check(file.v, "pqp", 0, IDS(SPACE, ZERO, P));
 }
 
 static void test_kinds_that_text_never_becomes(void **state)
@@ -84,6 +93,7 @@ static void test_kinds_that_text_never_becomes(void **state)
     vocab_check(file.v, "ca", 0, IDS(SPACE, C, A));
     vocab_check(file.v, "<0x41>", 0, IDS(SPACE, BYTE('<'), BYTE('0'), X, BYTE('4'), BYTE('1'),
                                          BYTE('>')));
+    vocab_check(file.v, "[a]", 0, IDS(SPACE, HALF_MARK, BYTE(']')));
     vocab_check(file.v, "<s>", 0, IDS(SPACE, BYTE('<'), BYTE('s'), BYTE('>')));
 }
 

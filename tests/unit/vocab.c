@@ -5,8 +5,8 @@
 #include "base/alloc.h"
 
 static const vocab_token base[] = {
-    { "<unk>", 0, SV_TOKEN_UNKNOWN }, { "<s>", 0, SV_TOKEN_CONTROL }, { "</s>", 0, SV_TOKEN_CONTROL },
-    { "a", -1, SV_TOKEN_NORMAL }, { "b", -2, SV_TOKEN_NORMAL },
+    { "<unk>", 0, SV_TOKEN_UNKNOWN }, { "<s>", 0, SV_TOKEN_CONTROL },
+    { "</s>", 0, SV_TOKEN_CONTROL }, { "a", -1, SV_TOKEN_NORMAL }, { "b", -2, SV_TOKEN_NORMAL },
 };
 
 enum { N_BASE = sizeof base / sizeof *base };
@@ -32,6 +32,15 @@ static void put_numbers_as_tokens(sv_gguf_writer *w)
 {
     static const int32_t n[] = { 1, 2, 3 };
     sv_gguf_put_array(w, "tokenizer.ggml.tokens", SV_GGUF_I32, n, 3);
+}
+
+static void put_a_million_tokens(sv_gguf_writer *w)
+{
+    enum { N = (1 << 20) + 1 };
+    sv_span *none = calloc(N, sizeof *none);
+    CHECK(none);
+    sv_gguf_put_strings(w, "tokenizer.ggml.tokens", none, N);
+    free(none);
 }
 
 static void put_texts_as_scores(sv_gguf_writer *w)
@@ -62,6 +71,8 @@ static void test_refusals(void **state)
     check_refused(&r, SVLM_ERR_FORMAT, "tokenizer.ggml.tokens");
     r.more = put_numbers_as_tokens;
     check_refused(&r, SVLM_ERR_FORMAT, "tokenizer.ggml.tokens");
+    r.more = put_a_million_tokens;
+    check_refused(&r, SVLM_ERR_FORMAT, "1 to 1048576 strings");
     r = recipe();
     r.n_scores = N_BASE - 1;
     check_refused(&r, SVLM_ERR_FORMAT, "scores has 4 entries for 5 tokens");
