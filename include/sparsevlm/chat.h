@@ -29,8 +29,8 @@ typedef struct svlm_chat_options {
                                      0: 256 MiB, SIZE_MAX: unlimited, 1: none        */
     int n_threads;                /* 0: as the model                                */
 
-    float temperature;            /* 0: greedy                                      */
-    int top_k;                    /* 0: off                                         */
+    float temperature;            /* 0: greedy; applied to what the next three pass */
+    int top_k;                    /* 0: off; first, then top_p, then min_p          */
     float top_p, min_p;           /* 0: off                                         */
     float repeat_penalty;         /* 0 or 1: off; over the last 64 tokens           */
     uint64_t seed;                /* the same seed gives the same text              */

@@ -232,15 +232,6 @@ static void test_guess(void **state)
         assert_string_equal(sv_template_name(sv_template_find(*name)), *name);
 }
 
-static int n_left;
-
-static int fail_when_none_left(sv_mem kind, size_t n_bytes)
-{
-    (void)kind;
-    (void)n_bytes;
-    return n_left-- <= 0;
-}
-
 static void test_every_allocation_failing(void **state)
 {
     (void)state;
@@ -251,10 +242,9 @@ static void test_every_allocation_failing(void **state)
     do {
         sv_prompt p = { 0 };
         size_t alive = sv_alloc_alive();
-        n_left = n++;
-        sv_alloc_fault = fail_when_none_left;
+        vocab_allow(n++);
         st = sv_prompt_turn(&p, t, spm.v, NULL, 1, parts, 2, NULL);
-        sv_alloc_fault = NULL;
+        vocab_allow(-1);
         CHECK(st == SVLM_OK || (st == SVLM_ERR_NOMEM && !p.n));
         sv_prompt_free(&p);
         CHECK(sv_alloc_alive() == alive);

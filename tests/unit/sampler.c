@@ -201,13 +201,6 @@ static void test_seed(void **state)
     }
 }
 
-static int fail_always(sv_mem kind, size_t n_bytes)
-{
-    (void)kind;
-    (void)n_bytes;
-    return 1;
-}
-
 static void test_refusals(void **state)
 {
     (void)state;
@@ -226,9 +219,9 @@ static void test_refusals(void **state)
         CHECK(sv_sampler_new(&s, &bad[i], file.v, &err) == SVLM_ERR_ARG && !s);
         CHECK(strstr(err.message, named[i]));
     }
-    sv_alloc_fault = fail_always;
+    vocab_allow(0);
     CHECK(sv_sampler_new(&s, &(sv_sampler_options){ 0 }, file.v, &err) == SVLM_ERR_NOMEM && !s);
-    sv_alloc_fault = NULL;
+    vocab_allow(-1);
     sv_sampler_free(NULL);
 }
 

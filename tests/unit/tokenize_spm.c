@@ -262,15 +262,6 @@ static void test_random_vocabularies(void **state)
 
 /* ---- running out of memory -------------------------------------------------- */
 
-static int n_left;
-
-static int fail_when_none_left(sv_mem kind, size_t n_bytes)
-{
-    (void)kind;
-    (void)n_bytes;
-    return n_left-- <= 0;
-}
-
 static void test_every_allocation_failing(void **state)
 {
     (void)state;
@@ -280,10 +271,9 @@ static void test_every_allocation_failing(void **state)
         sv_ids ids = { 0 };
         CHECK(sv_ids_add(&ids, 7, NULL) == SVLM_OK);
         size_t alive = sv_alloc_alive();
-        n_left = n;
-        sv_alloc_fault = fail_when_none_left;
+        vocab_allow(n);
         svlm_status st = sv_tokenize(file.v, text, sizeof text, 0, &ids, NULL);
-        sv_alloc_fault = NULL;
+        vocab_allow(-1);
         CHECK(st == SVLM_OK || (st == SVLM_ERR_NOMEM && ids.n == 1));
         CHECK(st == SVLM_OK || sv_alloc_alive() == alive || ids.cap > 64);
         sv_ids_free(&ids);

@@ -225,13 +225,75 @@ static void test_no_scores_and_kinds(void **state)
     vocab_close(&f);
 }
 
-static int n_left;
-
-static int fail_when_none_left(sv_mem kind, size_t n_bytes)
+/* Whatever a damaged file says: a vocabulary that works, or a sentence. */
+static void use_damaged(const uint8_t *bytes, size_t n)
 {
-    (void)kind;
-    (void)n_bytes;
-    return n_left-- <= 0;
+    static const char text[] = "ab <0x41></s> \xff\xe2";
+    sv_map map = { .data = bytes, .size = n, .path = (char *)"damaged", .fd = -1 };
+    sv_gguf g;
+    sv_vocab *v = NULL;
+    svlm_error err = { 0 };
+    svlm_status st = sv_gguf_parse(&g, &map, &err);
+    if (!st)
+        st = sv_vocab_load(&v, &g, NULL, &err);
+    CHECK(!st == (v != NULL) && (!st || *err.message));
+    if (!st) {
+        sv_ids ids = { 0 };
+        char *out = malloc(sv_detok_max(v));
+        sv_detok d;
+        CHECK(out && !sv_tokenize(v, text, sizeof text, 1, &ids, NULL));
+        sv_detok_start(&d, v);
+        for (size_t i = 0; i < ids.n; i++)
+            CHECK(sv_detok_push(&d, ids.id[i], out, sv_detok_max(v)) <= sv_detok_max(v));
+        free(out);
+        sv_ids_free(&ids);
+    }
+    sv_vocab_free(v);
+    sv_gguf_free(&g);
+}
+
+static void put_more_ids(sv_gguf_writer *w)
+{
+    put_ids(w);
+    sv_gguf_put_bool(w, "tokenizer.ggml.add_space_prefix", 1);
+}
+
+static void test_every_bit_flipped(void **state)
+{
+    (void)state;
+    static const char *const merges[] = { "a b", "ab b", "b a" };
+    static const vocab_token t[] = {
+        { "<unk>", 0, SV_TOKEN_UNKNOWN }, { "<s>", 0, SV_TOKEN_CONTROL },
+        { "</s>", 0, SV_TOKEN_CONTROL }, { "a", -1, SV_TOKEN_NORMAL }, { "b", -2, SV_TOKEN_USER },
+        { "ab", -3, SV_TOKEN_NORMAL }, { "<0x41>", 0, SV_TOKEN_BYTE },
+    };
+    vocab_recipe r[] = {
+        { .model = "llama", .tokens = t, .n = 7, .more = put_more_ids },
+        { .model = "gpt2", .pre = "qwen2", .tokens = t, .n = 7, .merges = merges, .n_merges = 3 },
+    };
+    size_t alive = sv_alloc_alive();
+    for (int i = 0; i < 2; i++) {
+        vocab_file f;
+        CHECK(vocab_make(&f, &r[i], NULL) == SVLM_OK);
+        uint8_t *copy = malloc(f.map.size);
+        CHECK(copy);
+        memcpy(copy, f.map.data, f.map.size);
+        for (size_t bit = 0; bit < f.map.size * 8; bit++) {
+            copy[bit / 8] ^= (uint8_t)(1 << bit % 8);
+            use_damaged(copy, f.map.size);
+            copy[bit / 8] ^= (uint8_t)(1 << bit % 8);
+        }
+        for (size_t n = 0; n < f.map.size; n++) {
+            uint8_t *cut = malloc(n + 1);        /* so that reading on is seen */
+            CHECK(cut);
+            memcpy(cut, copy, n);
+            use_damaged(cut, n);
+            free(cut);
+        }
+        free(copy);
+        vocab_close(&f);
+    }
+    CHECK(sv_alloc_alive() == alive);
 }
 
 static void test_every_allocation_failing(void **state)
@@ -248,10 +310,9 @@ static void test_every_allocation_failing(void **state)
     int n = 0;
     do {
         svlm_error err;
-        n_left = n++;
-        sv_alloc_fault = fail_when_none_left;
+        vocab_allow(n++);
         st = sv_vocab_load(&f.v, &f.g, NULL, &err);
-        sv_alloc_fault = NULL;
+        vocab_allow(-1);
         CHECK(st == SVLM_OK || (st == SVLM_ERR_NOMEM && !f.v && sv_alloc_alive() == alive));
     } while (st);
     CHECK(n > 8);
@@ -265,6 +326,7 @@ int main(void)
         cmocka_unit_test(test_repeated_and_empty_texts),
         cmocka_unit_test(test_texts_made_to_collide), cmocka_unit_test(test_ids),
         cmocka_unit_test(test_ends_by_text), cmocka_unit_test(test_no_scores_and_kinds),
+        cmocka_unit_test(test_every_bit_flipped),
         cmocka_unit_test(test_every_allocation_failing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
