@@ -323,6 +323,7 @@ static void test_cancel_loading_and_encoding(void **state)
     SVLM_INIT(&mo);
     mo.model_path = s->files.llm;
     mo.mmproj_path = s->files.mmproj;
+    mo.n_threads = 1;             /* all of this file is for the thread sanitizer as well */
     mo.progress = count_down;
     mo.user = &m;
     for (int i = 1; m.fail_at = i, svlm_model_open(&model, &mo, &err) == SVLM_ERR_CANCELLED; i++)
