@@ -42,7 +42,7 @@ static svlm_status answer(svlm_chat *chat, svlm_features *features, const char *
         fwrite(piece, 1, n, stdout);
     SVLM_INIT(&stats);
     svlm_chat_get_stats(chat, &stats);
-    printf("\n    (%d rows, the first layers of %d reused, %.3f s)\n", stats.n_prompt,
+    printf("\n    (%d rows, %d of them known to the first layers already, %.3f s)\n", stats.n_prompt,
            stats.n_reused, stats.prefill_seconds);
     return st == SVLM_END ? SVLM_OK : st;
 }

@@ -17,7 +17,8 @@ if ./describe "$t1" "$mmproj" /nonexistent.png "What is it?" 2> "$dir/err"; then
 grep -q /nonexistent.png "$dir/err"
 
 ./many_questions "$t1" "$mmproj" "$picture" "What is it?" "Where is it?" > "$dir/many"
-[ "$(grep -c reused "$dir/many")" = 2 ]
+[ "$(grep -c 'known to the first layers' "$dir/many")" = 2 ]
+[ "$(grep -c ' 0 of them known' "$dir/many")" = 1 ]         # the first question only
 
 printf 'What is it?\nAnd where?\n' | ./chat "$t1" "$mmproj" "$picture" > "$dir/chat"
 [ "$(wc -l < "$dir/chat")" -ge 2 ]
