@@ -33,14 +33,16 @@ typedef struct change {
 
 static void put_array(sv_gguf_writer *w, const change *c)
 {
-    int32_t i32[8];
-    float f32[8];
-    for (int i = 0; i < 8; i++) {
-        i32[i] = (int32_t)c->value[i];
-        f32[i] = (float)c->value[i];
-    }
-    const void *v = c->element == SV_GGUF_I32 ? (const void *)i32
-                  : c->element == SV_GGUF_F32 ? (const void *)f32 : (const void *)c->value;
+    int32_t i32[8] = { 0 };
+    float f32[8] = { 0 };
+    const void *v = c->value;
+    for (int i = 0; i < c->n; i++)
+        if (c->element == SV_GGUF_I32)
+            i32[i] = (int32_t)c->value[i];
+        else
+            f32[i] = (float)c->value[i];
+    if (c->element != SV_GGUF_F64)
+        v = c->element == SV_GGUF_I32 ? (const void *)i32 : (const void *)f32;
     sv_gguf_put_array(w, c->name, c->element, v, (size_t)c->n);
 }
 
