@@ -5,6 +5,10 @@
  * layer by counting text rows. */
 #include "prune/pruner.h"
 
+/* Attention is asked for by head, rater and row: a page of text about a picture would
+ * ask for a gigabyte. So only this many judge, the strongest. */
+enum { MAX_RATERS = 256 };
+
 static void lay_out(sv_pruner *p, sv_arena *a, size_t n, size_t n_images)
 {
     p->text_row     = sv_take(a, n, sizeof *p->text_row);
@@ -12,6 +16,7 @@ static void lay_out(sv_pruner *p, sv_arena *a, size_t n, size_t n_images)
     p->text_ordinal = sv_take(a, n, sizeof *p->text_ordinal);
     p->rater_score  = sv_take(a, n, sizeof *p->rater_score);
     p->raters       = sv_take(a, n, sizeof *p->raters);
+    p->rater_order  = sv_take(a, n, sizeof *p->rater_order);
     p->query        = sv_take(a, n, sizeof *p->query);
     p->image_rows   = sv_take(a, n_images, sizeof *p->image_rows);
 }
@@ -39,6 +44,18 @@ static int find_candidates(sv_pruner *p, const svlm_view *v, int words)
     return n;
 }
 
+static void keep_strongest(sv_pruner *p)
+{
+    sv_order_by_score(p->rater_order, p->rater_score, p->n_text);
+    for (p->n_raters = 0; p->n_raters < MAX_RATERS; p->n_raters++) {
+        int32_t rater = p->rater_order[p->n_raters];
+        int at = p->n_raters;
+        for (; at > 0 && p->raters[at - 1] > rater; at--)
+            p->raters[at] = p->raters[at - 1];
+        p->raters[at] = rater;
+    }
+}
+
 static svlm_status choose_raters(sv_pruner *p, const svlm_view *v, int n_visual)
 {
     sv_arena a = { 0 };
@@ -62,6 +79,8 @@ static svlm_status choose_raters(sv_pruner *p, const svlm_view *v, int n_visual)
     if (p->fallback)
         for (int i = 0; i < p->n_text; i++)
             p->raters[p->n_raters++] = i;
+    if (p->n_raters > MAX_RATERS && !p->opt.compat)
+        keep_strongest(p);
     return SVLM_OK;
 }
 

@@ -157,6 +157,7 @@ typedef struct sv_pruner {
     int32_t *text_row, *text_token, *text_ordinal;      /* [n_text]        */
     float *rater_score;           /* [n_text]                              */
     int32_t *raters;              /* [n_text] indices below n_text         */
+    int32_t *rater_order;         /* [n_text] by falling score             */
     int32_t *query;               /* [n_text] their rows in this layer     */
     int32_t *image_rows;          /* [n_images] visual rows at the start   */
     int n_visual;                 /* their sum                             */

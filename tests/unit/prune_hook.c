@@ -411,6 +411,32 @@ static void test_equal_text_falls_back(void **state)
     hook.destroy(hook.user);
 }
 
+/* 700 rows of text after the picture: at most the 256 strongest raters judge. */
+static void test_long_text(void **state)
+{
+    (void)state;
+    for (int compat = 0; compat < 2; compat++) {
+        svlm_prune_options o = options(SVLM_PRUNE_SPARSEVLM);
+        o.compat = compat;
+        svlm_hook hook = hook_of(&o);
+        fake_engine *e = fake_one_picture(NULL, 100, 700);
+        CHECK(fake_prefill(e, &hook) == SVLM_OK);
+        svlm_prune_report r = report_of(&hook);
+        CHECK(compat ? r.n_raters > 256 : r.n_raters == 256);
+        float least = INFINITY;
+        for (int i = 0; i < r.n_raters; i++) {
+            CHECK(i == 0 || r.raters[i] > r.raters[i - 1]);
+            least = fminf(least, r.rater_score[r.raters[i]]);
+        }
+        int above = 0;
+        for (int i = 0; i < r.n_text; i++)
+            above += r.rater_score[i] > least;
+        CHECK(above < r.n_raters);
+        fake_free(e);
+        hook.destroy(hook.user);
+    }
+}
+
 static void test_priority_heads(void **state)
 {
     (void)state;
@@ -526,7 +552,7 @@ int main(void)
         cmocka_unit_test(test_drop_changes_nothing), cmocka_unit_test(test_several_pictures),
         cmocka_unit_test(test_budget_per_picture), cmocka_unit_test(test_merged_rows),
         cmocka_unit_test(test_question_words_only), cmocka_unit_test(test_equal_text_falls_back),
-        cmocka_unit_test(test_priority_heads), cmocka_unit_test(test_energy_bounds),
+        cmocka_unit_test(test_long_text), cmocka_unit_test(test_priority_heads), cmocka_unit_test(test_energy_bounds),
         cmocka_unit_test(test_allocation_failures), cmocka_unit_test(test_report_of_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
