@@ -7,3 +7,6 @@ libmake_model_la_CFLAGS = $(AM_CFLAGS)
 noinst_PROGRAMS += bench/random_model
 bench_random_model_SOURCES = bench/random_model.c
 bench_random_model_LDADD = libmake_model.la libcore.la
+
+# Accuracy of every pruning method, as a table.
+EXTRA_DIST += bench/accuracy.sh

@@ -1,2 +1,3 @@
 # SPDX-License-Identifier: MIT
 dist_man_MANS += docs/man/sparsevlm.1
+EXTRA_DIST += docs/PRUNING.md
