@@ -9,7 +9,8 @@
 void blob_put(blob *b, const void *bytes, size_t n)
 {
     CHECK(n <= sizeof b->p - b->n);
-    memcpy(b->p + b->n, bytes, n);
+    if (n)
+        memcpy(b->p + b->n, bytes, n);
     b->n += n;
 }
 

@@ -83,7 +83,7 @@ static void check_decoded(const json_t *row, const svlm_image *image, int bound)
         for (size_t i = 0; i < n; i++)
             sum += svlm_image_pixels(image)[3 * i + c];
         double off = sum / (double)n - json_real_value(json_array_get(mean, c));
-printf("%s %zu %g\n", json_string_value(json_object_get(row,"image")),c,off);
+        CHECK(fabs(off) <= (bound ? LOSSY_MEAN : 1e-4));
     }
     json_array_foreach(json_object_get(row, "decoded_first_row"), x, p)
         json_array_foreach(p, c, v)

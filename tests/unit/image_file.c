@@ -53,7 +53,7 @@ static void test_bmp_kinds(void **state)
     (void)state;
     static const int bits[] = { 1, 4, 8, 16, 24, 32 };
     for (size_t i = 0; i < 12; i++) {
-        int depth = bits[i / 2], mask = (1 << depth) - 1;
+        int depth = bits[i / 2], mask = depth <= 8 ? (1 << depth) - 1 : 255;
         blob_bmp(&file, depth, (int)i & 1);
         svlm_image *image = decode_ok(&file, NULL);
         CHECK(svlm_image_width(image) == 5 && svlm_image_height(image) == 3);

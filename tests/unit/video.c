@@ -459,14 +459,17 @@ static void test_damaged(void **state)
  * resident size it had, in kB. */
 static int sample_alone(const char *path)
 {
-    svlm_image *frames[8];
-    svlm_video *v;
+    svlm_image *frames[8] = { NULL };
+    svlm_video *v = NULL;
     struct rusage use;
-    if (svlm_video_open(&v, path, NULL, NULL) || svlm_video_sample(v, 8, frames, NULL, NULL) ||
-        getrusage(RUSAGE_SELF, &use))
-        return 1;
-    printf("%ld\n", use.ru_maxrss);
-    return 0;
+    int failed = svlm_video_open(&v, path, NULL, NULL) ||
+                 svlm_video_sample(v, 8, frames, NULL, NULL) || getrusage(RUSAGE_SELF, &use);
+    if (!failed)
+        printf("%ld\n", use.ru_maxrss);
+    for (int i = 0; i < 8; i++)
+        svlm_image_close(frames[i]);
+    svlm_video_close(v);
+    return failed;
 }
 
 static long peak_of(const char *name)
