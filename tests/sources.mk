@@ -80,7 +80,8 @@ tests_fuzz_gguf_fuzz_LDADD = $(tiny_libs)
 
 # The language model, on tiny ones.
 fixture_sources = tests/llm_fixture.c tests/llm_fixture.h $(tiny_sources)
-unit_tests += tests/unit/hook_edit tests/unit/llm_load tests/unit/prefill tests/unit/reuse
+unit_tests += tests/unit/hook_edit tests/unit/kv_cache tests/unit/llm_load tests/unit/prefill \
+	tests/unit/reuse
 tests_unit_hook_edit_SOURCES = tests/unit/hook_edit.c $(fixture_sources)
 tests_unit_hook_edit_LDADD = $(tiny_libs)
 tests_unit_llm_load_SOURCES = tests/unit/llm_load.c $(tiny_sources)

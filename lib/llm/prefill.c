@@ -20,7 +20,7 @@ static svlm_status open_turn(sv_session *s, sv_turn *t, svlm_error *err)
     memcpy(s->past_position, s->next_position, n);
     memset(s->visual_in, 0, n);
     memset(s->rows_in, 0, n);
-    s->n_reused = 0;
+    s->n_reused = s->n_reused_layers = 0;
     s->reuse_bytes = 0;
     s->prefill_seconds = s->hook_seconds = 0;
     if (!t->cells || !t->image_rows || !t->unused)
@@ -82,7 +82,7 @@ static void enter(sv_session *s, int layer)
 static svlm_status run_layer(sv_session *s, sv_turn *t, int layer, int edits, svlm_error *err)
 {
     sv_rows *r = &s->rows;
-    int n_live = 1, n_done = layer < t->first_layer ? s->n_reused : 0;
+    int n_live = 1, n_done = layer < s->n_reused_layers ? s->n_reused : 0;
     const int32_t *todo = s->all + n_done;
     svlm_status st;
     if (!edits && (layer < s->m->n_layers - 1 || s->trace)) {
@@ -138,6 +138,7 @@ static svlm_status run_turn(sv_session *s, sv_turn *t, const sv_progress *progre
         return st;
     trace(s, -1);
     s->n_reused = sv_reuse_restore(s, t);
+    s->n_reused_layers = s->n_reused ? t->first_layer : 0;
     for (int layer = 0; layer < n_layers; layer++) {
         if (layer == t->first_layer && !s->n_reused)
             sv_reuse_keep(s, t);

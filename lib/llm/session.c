@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "tensor/rope.h"
+#include <sparsevlm/prune.h>
 
 enum {
     CHUNK = 512,                  /* rows at a time: enough to pay for unpacking weights */
@@ -152,7 +153,7 @@ void sv_session_reset(sv_session *s)
 {
     for (int l = 0; l < s->m->n_layers; l++)
         s->kv.len[l] = s->next_position[l] = s->visual_in[l] = s->rows_in[l] = 0;
-    s->n_prompt = s->n_visual = s->n_reused = s->visual_out = 0;
+    s->n_prompt = s->n_visual = s->n_reused = s->n_reused_layers = s->visual_out = 0;
     s->n_total = 0;
     s->reuse_bytes = 0;
     s->prefill_seconds = s->hook_seconds = 0;
@@ -182,14 +183,24 @@ void sv_session_trace(sv_session *s, sv_trace_fn fn, void *user)
     s->trace_user = user;
 }
 
+/* Of one layer over some rows of a turn. */
+static double macs(const sv_session *s, int n_rows)
+{
+    return svlm_layer_macs(n_rows, s->m->n_embd, s->m->n_ff,
+                           (double)s->m->n_kv_heads / s->m->n_heads);
+}
+
 void sv_session_stats(const sv_session *s, svlm_chat_stats *stats)
 {
     int n_layers = s->m->n_layers;
     double in = 0, cached = 0;
+    stats->macs = 0;
     for (int l = 0; l < n_layers; l++) {
         in += s->visual_in[l];
         cached += s->kv.len[l];
+        stats->macs += macs(s, s->rows_in[l]) - macs(s, l < s->n_reused_layers ? s->n_reused : 0);
     }
+    stats->macs_unpruned = n_layers * macs(s, s->n_prompt);
     /* What leaves a layer enters the next one; the last one's is apart. */
     double after = in - s->visual_in[0] + s->visual_out;
     stats->n_layers = n_layers;

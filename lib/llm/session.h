@@ -58,7 +58,8 @@ struct sv_session {
 
     /* what sv_session_stats tells */
     int32_t *visual_in, *rows_in; /* [n_layers]                                   */
-    int n_prompt, n_visual, n_reused, visual_out;
+    int n_prompt, n_visual, visual_out;
+    int n_reused, n_reused_layers;         /* rows that were not run through so many layers */
     int64_t n_total;              /* rows of all turns as entered, and tokens     */
     uint64_t reuse_bytes;
     double prefill_seconds, hook_seconds;

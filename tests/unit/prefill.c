@@ -6,6 +6,7 @@
 #include <math.h>
 
 #include "base/alloc.h"
+#include <sparsevlm/prune.h>
 
 enum { N_CTX = 64 };
 
@@ -133,6 +134,9 @@ static void test_all_visual_rows_dropped(void **state)
     CHECK(st.visual_in[0] == 16 && st.visual_in[1] == 16 && st.visual_in[2] == 0);
     CHECK(st.cached[1] == 23 && st.cached[2] == 7);
     CHECK(st.visual_average == 8 && st.visual_average_after == 4);
+    double full = svlm_layer_macs(23, f->llm.n_embd, f->llm.n_ff, 0.5);
+    double few = svlm_layer_macs(7, f->llm.n_embd, f->llm.n_ff, 0.5);
+    CHECK(st.macs_unpruned == 4 * full && st.macs == 2 * full + 2 * few);
     fixture_decode(s, 5);
     sv_session_free(s);
     sv_prompt_free(&p);
@@ -377,6 +381,29 @@ static void test_nan_in_weights(void **state)
     poisoned("output.weight", "output matrix", NULL);
 }
 
+/* Bit for bit, with chunks and heads spread over more threads. */
+static void test_threads_do_not_matter(void **state)
+{
+    llm_fixture *f = *state;
+    thin t = { .layers = { 1, 2 }, .n_layers = 2, .merge = 1, .drop = 1 };
+    svlm_hook hook = thin_hook(&t);
+    sv_prompt p = fixture_prompt(PROMPT, 0, 12);
+    for (int precise = 0; precise < 2; precise++) {
+        sv_session *s[2];
+        svlm_error err;
+        for (int i = 0; i < 2; i++) {
+            sv_session_options o = { .n_ctx = N_CTX, .n_threads = i ? 3 : 1, .precise = precise };
+            CHECK(!sv_session_new(&s[i], &f->llm, sv_kernels_get(), &o, &err));
+            fixture_prefill(f, s[i], &p, 0, &hook);
+            fixture_decode(s[i], 9);
+        }
+        check_equal_logits(f, s[0], s[1]);
+        sv_session_free(s[0]);
+        sv_session_free(s[1]);
+    }
+    sv_prompt_free(&p);
+}
+
 static int open_all(void **state)
 {
     static llm_fixture f;
@@ -407,6 +434,7 @@ int main(void)
         cmocka_unit_test(test_decode_allocates_nothing),
         cmocka_unit_test(test_every_allocation_fails),
         cmocka_unit_test(test_nan_in_weights),
+        cmocka_unit_test(test_threads_do_not_matter),
     };
     return cmocka_run_group_tests(tests, open_all, close_all);
 }

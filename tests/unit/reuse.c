@@ -30,6 +30,7 @@ static int ask(llm_fixture *f, sv_session *s, const char *layout, uint32_t salt,
     sv_session_stats(s, &x);
     sv_session_stats(plain, &y);
     assert_memory_equal(x.cached, y.cached, (size_t)x.n_layers * sizeof *x.cached);
+    CHECK(reused(s) ? x.macs < y.macs : x.macs == y.macs);
     assert_memory_equal(x.rows_in, y.rows_in, (size_t)x.n_layers * sizeof *x.rows_in);
     for (int i = 0; i < 3; i++) {
         check_same_logits(f, plain, s);
