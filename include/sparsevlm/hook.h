@@ -130,7 +130,8 @@ typedef struct svlm_reduction {
 typedef struct svlm_hook {
     size_t size;
     void *user;
-    int first_layer;              /* promise: plan and edit do nothing before this layer
+    int first_layer;              /* promise: plan and edit would do nothing before this
+                                     layer (they are not called there)
                                      and reduce is NULL, so what the layers before
                                      it make of a picture may be kept and reused for
                                      another question. 0: no promise              */

@@ -62,8 +62,8 @@ svlm_status sv_check_reduction(const svlm_reduce_view *v, const svlm_reduction *
 }
 
 /* Text stays, and nothing unfinished does. */
-static svlm_status check_keep(const sv_session *s, const sv_turn *t, int layer,
-                              const svlm_edit *e, svlm_error *err)
+static svlm_status check_keep(const sv_session *s, int layer, const svlm_edit *e,
+                              svlm_error *err)
 {
     const sv_rows *r = &s->rows;
     svlm_status st = SVLM_OK;
@@ -75,7 +75,7 @@ static svlm_status check_keep(const sv_session *s, const sv_turn *t, int layer,
         if (!kept && r->kind[i] == SVLM_ROW_TEXT)
             return sv_fail(err, SVLM_ERR_HOOK, "the hook's edit of layer %d drops row %d, which is"
                            " text", layer, i);
-        if (kept && t->unused[i])
+        if (kept && s->unused[i])
             return sv_fail(err, SVLM_ERR_HOOK, "the hook's edit of layer %d keeps row %d, which its"
                            " drop had named as unused", layer, i);
     }
@@ -110,7 +110,7 @@ svlm_status sv_check_edit(const sv_session *s, const sv_turn *t, int layer, cons
 {
     svlm_status st;
     int base = s->past_position[layer];
-    if ((st = check_keep(s, t, layer, e, err)) ||
+    if ((st = check_keep(s, layer, e, err)) ||
         (st = check_merged(e->merged, e->n_merged, s->m->n_embd, layer, err)) ||
         (st = check_merged_images(s, t, layer, e, err)) ||
         (!e->renumber && (st = check_positions(e->merged_position, e->n_merged, base,

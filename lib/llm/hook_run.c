@@ -33,6 +33,8 @@ static svlm_view view_with_attention(const sv_session *s, const sv_turn *t, int 
 
 static svlm_status failed(const char *what, int layer, svlm_status st, svlm_error *err)
 {
+    if (layer < 0)
+        return sv_fail(err, SVLM_ERR_HOOK, "the hook's %s failed: %s", what, svlm_strstatus(st));
     return sv_fail(err, SVLM_ERR_HOOK, "the hook's %s failed at layer %d: %s", what, layer,
                    svlm_strstatus(st));
 }
@@ -104,7 +106,7 @@ svlm_status sv_hook_plan(sv_session *s, sv_turn *t, int layer, int *edit, svlm_e
 }
 
 /* Everything that is not named goes on. */
-static svlm_status call_drop(sv_session *s, sv_turn *t, int layer, svlm_error *err)
+static svlm_status call_drop(sv_session *s, const sv_turn *t, int layer, svlm_error *err)
 {
     svlm_drop drop;
     svlm_view v = view_with_attention(s, t, layer);
@@ -118,7 +120,7 @@ static svlm_status call_drop(sv_session *s, sv_turn *t, int layer, svlm_error *e
         if (s->rows.kind[drop.unused[i]] == SVLM_ROW_TEXT)
             return sv_fail(err, SVLM_ERR_HOOK, "the hook's unused rows of layer %d name row %d,"
                            " which is text", layer, (int)drop.unused[i]);
-        t->unused[drop.unused[i]] = 1;
+        s->unused[drop.unused[i]] = 1;
     }
     return SVLM_OK;
 }
@@ -127,7 +129,7 @@ svlm_status sv_hook_drop(sv_session *s, sv_turn *t, int layer, int *n_live, svlm
 {
     svlm_status st = SVLM_OK;
     double start = sv_seconds();
-    memset(t->unused, 0, (size_t)s->rows.n);
+    memset(s->unused, 0, (size_t)s->rows.n);
     if (t->n_query) {
         sv_llm_attention(s, layer, s->query, t->n_query, t->attention);
         if (t->hook->drop)
@@ -135,7 +137,7 @@ svlm_status sv_hook_drop(sv_session *s, sv_turn *t, int layer, int *n_live, svlm
     }
     *n_live = 0;
     for (int i = 0; i < s->rows.n; i++)
-        if (!t->unused[i])
+        if (!s->unused[i])
             s->live[(*n_live)++] = i;
     s->hook_seconds += sv_seconds() - start;
     return st;

@@ -49,8 +49,9 @@ void sv_session_reset(sv_session *s);
 /* Evaluates a turn: ids and pictures in prompt order (p->item[i].is_image takes the next of
  * images). The cache grows; logits of the last row are ready. After an error the
  * cache is as before. hook may be NULL. */
-svlm_status sv_prefill(sv_session *s, const sv_prompt *p, svlm_features *const *images, int n_images,
-                       const svlm_hook *hook, const sv_progress *progress, svlm_error *err);
+svlm_status sv_prefill(sv_session *s, const sv_prompt *p, svlm_features *const *images,
+                       int n_images, const svlm_hook *hook, const sv_progress *progress,
+                       svlm_error *err);
 /* Evaluates one generated token. No allocation. */
 svlm_status sv_decode(sv_session *s, int32_t token, svlm_error *err);
 

@@ -15,7 +15,6 @@ static svlm_status open_turn(sv_session *s, sv_turn *t, svlm_error *err)
     t->room = sv_session_room(s);
     t->cells = sv_calloc(SV_MEM_TEMP, n_images, sizeof *t->cells);
     t->image_rows = sv_calloc(SV_MEM_TEMP, n_images, sizeof *t->image_rows);
-    t->unused = sv_calloc(SV_MEM_TEMP, (size_t)s->o.n_ctx, 1);
     memcpy(s->past, s->kv.len, n);
     memcpy(s->past_position, s->next_position, n);
     memset(s->visual_in, 0, n);
@@ -23,7 +22,7 @@ static svlm_status open_turn(sv_session *s, sv_turn *t, svlm_error *err)
     s->n_reused = s->n_reused_layers = 0;
     s->reuse_bytes = 0;
     s->prefill_seconds = s->hook_seconds = 0;
-    if (!t->cells || !t->image_rows || !t->unused)
+    if (!t->cells || !t->image_rows)
         return sv_fail(err, SVLM_ERR_NOMEM, "no memory for a prompt of %d pictures", t->n_images);
     return SVLM_OK;
 }
@@ -40,7 +39,6 @@ static void close_turn(sv_session *s, sv_turn *t, svlm_status st)
     }
     sv_free(t->cells);
     sv_free(t->image_rows);
-    sv_free(t->unused);
     sv_free(t->attention);
 }
 
@@ -83,20 +81,19 @@ static svlm_status run_layer(sv_session *s, sv_turn *t, int layer, int edits, sv
 {
     sv_rows *r = &s->rows;
     int n_live = 1, n_done = layer < s->n_reused_layers ? s->n_reused : 0;
+    int is_short = edits || (layer == s->m->n_layers - 1 && !s->trace);
     const int32_t *todo = s->all + n_done;
+    size_t n_embd = (size_t)s->m->n_embd;
     svlm_status st;
-    if (!edits && (layer < s->m->n_layers - 1 || s->trace)) {
-        sv_llm_layer(s, layer, todo, r->n - n_done, SV_KEYS | SV_OUTPUT);
-        return SVLM_OK;
-    }
-    sv_llm_layer(s, layer, todo, r->n - n_done, SV_KEYS);
+    sv_llm_layer(s, layer, todo, r->n - n_done, is_short ? SV_KEYS : SV_KEYS | SV_OUTPUT);
     s->live[0] = r->n - 1;
     if (edits && (st = sv_hook_drop(s, t, layer, &n_live, err)))
         return st;
-    sv_llm_layer(s, layer, s->live, n_live, SV_OUTPUT);
-    for (int i = 0; i < n_live; i++)               /* before a hook ranks them */
-        if (!sv_all_finite(r->hidden + (size_t)s->live[i] * (size_t)s->m->n_embd,
-                           (size_t)s->m->n_embd))
+    if (is_short)
+        sv_llm_layer(s, layer, s->live, n_live, SV_OUTPUT);
+    /* The last row hears of NaN anywhere; a hook is not to rank any. */
+    for (int i = 0; i < n_live; i++)
+        if (!sv_all_finite(r->hidden + (size_t)s->live[i] * n_embd, n_embd))
             return sv_fail_numeric(layer, err);
     return SVLM_OK;
 }
@@ -104,18 +101,15 @@ static svlm_status run_layer(sv_session *s, sv_turn *t, int layer, int edits, sv
 static svlm_status step(sv_session *s, sv_turn *t, int layer, svlm_error *err)
 {
     sv_rows *r = &s->rows;
-    size_t n_embd = (size_t)s->m->n_embd;
     int edits;
     svlm_status st;
     enter(s, layer);
     if ((st = sv_hook_plan(s, t, layer, &edits, err)))
         return st;
     if (edits && t->want_input)
-        memcpy(s->before, r->hidden, (size_t)r->n * n_embd * sizeof(float));
+        memcpy(s->before, r->hidden, (size_t)r->n * (size_t)s->m->n_embd * sizeof(float));
     if ((st = run_layer(s, t, layer, edits, err)))
         return st;
-    if (!sv_all_finite(r->hidden + (size_t)(r->n - 1) * n_embd, n_embd))
-        return sv_fail_numeric(layer, err);
     s->kv.len[layer] = s->past[layer] + r->n;
     s->next_position[layer] = s->past_position[layer] + r->span;
     if (edits && (st = sv_hook_edit(s, t, layer, err)))
@@ -154,8 +148,9 @@ static svlm_status run_turn(sv_session *s, sv_turn *t, const sv_progress *progre
     return sv_report(progress, SVLM_STAGE_PREFILL, n_layers, n_layers, err);
 }
 
-svlm_status sv_prefill(sv_session *s, const sv_prompt *p, svlm_features *const *images, int n_images,
-                       const svlm_hook *hook, const sv_progress *progress, svlm_error *err)
+svlm_status sv_prefill(sv_session *s, const sv_prompt *p, svlm_features *const *images,
+                       int n_images, const svlm_hook *hook, const sv_progress *progress,
+                       svlm_error *err)
 {
     double start = sv_seconds();
     sv_turn t = { .prompt = p, .images = images, .n_images = n_images, .hook = hook,

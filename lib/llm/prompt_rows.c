@@ -110,8 +110,9 @@ static void add_picture(sv_session *s, const svlm_features *f, int image, const 
     rows->span += r->renumber ? n_keep + r->n_merged : f->n_rows;
 }
 
+/* n_text: tokens still to come, which will need rows too. */
 static svlm_status reduce_picture(sv_session *s, sv_turn *t, int image, const tail *text,
-                                  svlm_reduction *r, svlm_error *err)
+                                  int n_text, svlm_reduction *r, svlm_error *err)
 {
     const svlm_features *f = t->images[image];
     svlm_reduce_view v = {
@@ -124,7 +125,7 @@ static svlm_status reduce_picture(sv_session *s, sv_turn *t, int image, const ta
     if (st)
         return st;
     int64_t n_rows = (r->keep ? r->n_keep : f->n_rows) + (int64_t)r->n_merged;
-    return s->rows.n + n_rows + text->n > t->room ? too_long(s, t, err) : SVLM_OK;
+    return s->rows.n + n_rows + n_text > t->room ? too_long(s, t, err) : SVLM_OK;
 }
 
 static svlm_status lay_out_tail(sv_session *s, const sv_turn *t, tail *text, svlm_error *err)
@@ -151,6 +152,7 @@ svlm_status sv_prompt_rows(sv_session *s, sv_turn *t, svlm_error *err)
     svlm_status st;
     tail text = { 0 };
     int next_image = 0, reduces = t->hook && t->hook->reduce;
+    int n_text = (int)t->prompt->n - t->n_images;
     if ((st = check_images(s, t, err)) || (st = count_rows(s, t, err)) ||
         (reduces && t->n_images && (st = lay_out_tail(s, t, &text, err))))
         return st;
@@ -160,9 +162,10 @@ svlm_status sv_prompt_rows(sv_session *s, sv_turn *t, svlm_error *err)
         svlm_reduction r = { .size = sizeof r, .renumber = 1 };
         if (!item->is_image) {
             st = add_token(s, item, err);
+            n_text--;
         } else {
             if (reduces)
-                st = reduce_picture(s, t, next_image, &text, &r, err);
+                st = reduce_picture(s, t, next_image, &text, n_text, &r, err);
             if (!st)
                 add_picture(s, t->images[next_image], next_image, &r);
             next_image++;

@@ -72,6 +72,7 @@ static void layout(sv_session *s, sv_arena *a)
     s->all = sv_take(a, n_ctx, sizeof(int32_t));
     s->live = sv_take(a, n_ctx, sizeof(int32_t));
     s->query = sv_take(a, n_ctx, sizeof(int32_t));
+    s->unused = sv_take(a, n_ctx, 1);
     layout_chunk(s, a);
     sv_mm_layout(&s->mm, a, s->k, s->o.n_threads, s->o.precise, s->chunk, widest,
                  max_of(widest, m->n_vocab));

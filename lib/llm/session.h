@@ -38,6 +38,7 @@ struct sv_session {
     int32_t *all;                 /* [n_ctx] 0, 1, 2...                           */
     int32_t *live;                /* [n_ctx] rows of a layer that go all the way  */
     int32_t *query;               /* [n_ctx] copy of a plan's                     */
+    uint8_t *unused;              /* [n_ctx] 1: named in a hook's drop            */
 
     /* One chunk of rows on its way through a layer. Attention's share and the
      * feed-forward's are never alive together and lie on each other. */

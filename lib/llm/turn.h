@@ -21,7 +21,6 @@ typedef struct sv_turn {
     int n_query;
     float *attention;             /* [n_heads][n_query][n_rows], then the queries */
     size_t n_attention;           /* floats there are */
-    uint8_t *unused;              /* [n_ctx] 1: named in drop */
 } sv_turn;
 
 /* ---- prompt_rows.c -------------------------------------------------------- */

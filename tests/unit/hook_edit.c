@@ -311,7 +311,7 @@ static void test_bad_edits(void **state)
         { { .n_merged = 1, .merged = ones, .merged_image = one, .renumber = 1 }, "picture 1 of 1" },
         { { .n_merged = 1, .merged = ones, .merged_image = minus, .renumber = 1 }, "picture -1" },
         { { .n_merged = 1, .merged = ones }, "gives none for the merged rows" },
-        { { .n_merged = 1, .merged = ones, .merged_position = low }, "position 2, must be 3 to 20" },
+        { { .n_merged = 1, .merged = ones, .merged_position = low }, "must be 3 to 20" },
         { { .n_merged = 1, .merged = ones, .merged_position = high }, "position 21" },
         { { .n_merged = 44, .merged = ones, .renumber = 1 }, "more rows than the context" },
     };
@@ -378,6 +378,11 @@ static void test_reduction_makes_room(void **state)
     sc.reduction.n_merged = 1;
     sc.reduction.merged = ones;
     CHECK(sv_prefill(s, &p, f->picture, 1, &hook, NULL, &err) == SVLM_ERR_CONTEXT);
+    /* Room for the first picture, but not for the text before the second. */
+    sv_prompt longer = fixture_prompt("PtttPt", 0, 6);
+    CHECK(sv_prefill(s, &longer, f->picture, 2, &hook, NULL, &err) == SVLM_ERR_CONTEXT);
+    CHECK(sv_session_rows(s) == 0);
+    sv_prompt_free(&longer);
     sv_session_free(s);
     sv_session_free(large);
     sv_prompt_free(&p);

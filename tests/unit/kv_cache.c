@@ -43,7 +43,8 @@ static void put(cache *c, int layer, int at, int n)
 
 static float get(const sv_kv_rows *r, int row, int i)
 {
-    size_t at = (size_t)row * r->row_stride + (size_t)(i / DIM) * r->head_stride + (size_t)(i % DIM);
+    size_t at = (size_t)row * r->row_stride + (size_t)(i / DIM) * r->head_stride +
+                (size_t)(i % DIM);
     float f;
     if (!r->f16)
         return ((const float *)r->data)[at];
