@@ -4,6 +4,7 @@
  * not depend on the number of threads. */
 #include "tensor/attention.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "base/threads.h"
@@ -119,6 +120,7 @@ static void probabilities(const block *b)
     for (int i = 0; i < b->n; i++) {
         float *row = b->score + (size_t)i * b->n_keys;
         int limit = limit_of(b->a, b->first + i);
+        assert(limit >= 1 && limit <= b->n_keys);
         b->k->scale_f32(row, b->a->scale, limit);
         b->k->softmax(row, limit);
         memset(row + limit, 0, (size_t)(b->n_keys - limit) * sizeof *row);

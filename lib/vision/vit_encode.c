@@ -12,9 +12,22 @@ static int max_int(int a, int b)
     return a > b ? a : b;
 }
 
-static void layout(sv_vit_state *s, sv_arena *a, const sv_vit *v, const sv_kernels *k,
-                   int n_threads, int precise, int class_attention)
+/* One picture being encoded: how, and how far. */
+typedef struct encode {
+    const sv_vit *v;
+    const sv_kernels *k;
+    int n_threads, precise, class_attention;
+    sv_progress progress;
+    sv_vit_state s;
+    sv_merge merge;
+    svlm_features *out;
+    int n_done, n_layers;         /* of all inputs */
+} encode;
+
+static void layout(encode *e, sv_arena *a)
 {
+    const sv_vit *v = e->v;
+    sv_vit_state *s = &e->s;
     size_t size = (size_t)v->image_size, f = sizeof(float);
     int head = v->n_embd / v->n_heads, n_features = v->n_features * v->n_embd;
     int max_in = max_int(max_int(v->n_ff, v->patch_w.n_in), max_int(n_features, v->mm2.w.n_in));
@@ -36,9 +49,10 @@ static void layout(sv_vit_state *s, sv_arena *a, const sv_vit *v, const sv_kerne
     s->features = sv_take(a, n_patches * (size_t)n_features, f);
     s->hidden = v->mm2.w.data ? sv_take(a, n_patches * (size_t)v->mm0.w.n_out, f) : NULL;
     s->rows = sv_take(a, n_patches * (size_t)v->n_out, f);
-    s->class_probability = class_attention ? sv_take(a, n_patches * (size_t)v->n_heads, f) : NULL;
-    sv_mm_layout(&s->mm, a, k, n_threads, precise, s->n_rows, max_in, max_out);
-    sv_attention_layout(&s->attention, a, k, n_threads, head, s->n_rows);
+    s->class_probability =
+        e->class_attention ? sv_take(a, n_patches * (size_t)v->n_heads, f) : NULL;
+    sv_mm_layout(&s->mm, a, e->k, e->n_threads, e->precise, s->n_rows, max_in, max_out);
+    sv_attention_layout(&s->attention, a, e->k, e->n_threads, head, s->n_rows);
 }
 
 /* The hidden state after so many blocks, wherever it is among the features. */
@@ -53,18 +67,9 @@ static void keep_features(sv_vit_state *s, int n_blocks)
                    width * sizeof *from);
 }
 
-/* One picture being encoded. */
-typedef struct encode {
-    sv_vit_state s;
-    sv_merge merge;
-    svlm_features *out;
-    sv_progress progress;
-    int n_done, n_layers;         /* of all inputs */
-} encode;
-
 static svlm_status run_tower(encode *e, const svlm_image *input, svlm_error *err)
 {
-    const sv_vit *v = e->s.v;
+    const sv_vit *v = e->v;
     sv_vit_embed(&e->s, input);
     keep_features(&e->s, 0);
     for (int i = 0; i < v->n_run; i++) {
@@ -136,14 +141,14 @@ static svlm_status run_inputs(encode *e, const sv_tiles *t, svlm_error *err)
     return sv_report(&e->progress, SVLM_STAGE_ENCODE, e->n_done, e->n_layers, err);
 }
 
-static svlm_status new_result(encode *e, int class_attention, svlm_error *err)
+static svlm_status new_result(encode *e, svlm_error *err)
 {
-    const sv_vit *v = e->s.v;
+    const sv_vit *v = e->v;
     svlm_status st = sv_features_new(&e->out, e->merge.n_rows, v->n_out, err);
     if (st)
         return st;
     sv_merge_geometry(&e->merge, e->out);
-    if (!class_attention)
+    if (!e->class_attention)
         return SVLM_OK;
     size_t n = (size_t)e->merge.n_rows;
     e->out->key_width = v->n_embd / v->n_heads;
@@ -154,20 +159,19 @@ static svlm_status new_result(encode *e, int class_attention, svlm_error *err)
     return SVLM_OK;
 }
 
-static svlm_status encode_tiles(encode *e, const sv_tiles *t, const sv_vit *v, const sv_kernels *k,
-                                int n_threads, int precise, int class_attention, svlm_error *err)
+static svlm_status encode_tiles(encode *e, const sv_tiles *t, svlm_error *err)
 {
     sv_arena a = { 0 };
-    layout(&e->s, &a, v, k, n_threads, precise, class_attention);
+    layout(e, &a);
     size_t n_bytes = a.used;
     void *block = a.overflow ? NULL : sv_block_new(SV_MEM_TEMP, n_bytes, 1);
     if (!block)
         return sv_fail(err, SVLM_ERR_NOMEM, "no memory to encode a picture");
     a = (sv_arena){ .base = block, .size = n_bytes };
-    layout(&e->s, &a, v, k, n_threads, precise, class_attention);
-    sv_merge_plan(&e->merge, v, t);
-    e->n_layers = v->n_run * t->n_inputs;
-    svlm_status st = new_result(e, class_attention, err);
+    layout(e, &a);
+    sv_merge_plan(&e->merge, e->v, t);
+    e->n_layers = e->v->n_run * t->n_inputs;
+    svlm_status st = new_result(e, err);
     if (!st)
         st = run_inputs(e, t, err);
     sv_block_free(block, n_bytes);
@@ -178,18 +182,20 @@ svlm_status sv_vision_encode(svlm_features **out, const sv_vit *v, const sv_kern
                              int n_threads, int precise, const svlm_image *image,
                              const svlm_features_options *opt, svlm_error *err)
 {
-    encode e = { .progress = { opt->progress, opt->user } };
+    encode e = { .v = v, .k = k, .n_threads = n_threads, .precise = precise,
+                 .class_attention = opt->class_attention,
+                 .progress = { opt->progress, opt->user } };
+    sv_preproc preproc = v->preproc;
     sv_tiles tiles;
     *out = NULL;
-    if (opt->class_attention && (!v->has_class || !v->n_run))
+    if (e.class_attention && (!v->has_class || !v->n_run))
         return sv_fail(err, SVLM_ERR_UNSUPPORTED, "class attention was asked for, but this vision "
                        "tower has no class row");
-    sv_preproc preproc = v->preproc;
     preproc.n_threads = n_threads;
     svlm_status st = sv_tiles_make(&tiles, image, &preproc, opt->preproc, err);
     if (st)
         return st;
-    st = encode_tiles(&e, &tiles, v, k, n_threads, precise, opt->class_attention != 0, err);
+    st = encode_tiles(&e, &tiles, err);
     sv_tiles_free(&tiles);
     if (st)
         svlm_features_close(e.out);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* An mmproj file, with the quirks of four years of converters (FORMATS.md, 6 and 7):
+/* An mmproj file, with the quirks of all its converters (FORMATS.md, 6 and 7):
  * what the tower looks like, and where its tensors are. */
 #include <stdarg.h>
 #include <stdio.h>
@@ -16,6 +16,7 @@ typedef struct binder {
     sv_vit *v;
     const sv_gguf *g;
     sv_arena arena;
+    char *used;                   /* [n_tensors] of the file */
     svlm_status st;
     svlm_error *err;
 } binder;
@@ -25,6 +26,8 @@ static const sv_gguf_tensor *find(binder *b, const char *name)
     const sv_gguf_tensor *t = b->st ? NULL : sv_gguf_find(b->g, name);
     if (!t && !b->st)
         b->st = sv_fail(b->err, SVLM_ERR_FORMAT, "%s: tensor %s is missing", b->g->map->path, name);
+    if (t)
+        b->used[t - b->g->tensors] = 1;
     return t;
 }
 
@@ -64,15 +67,15 @@ static void set_matrix(sv_weight *w, const sv_gguf_tensor *t, int n_in, int n_ou
                       .row_bytes = sv_type_bytes(t->type, (size_t)n_in) };
 }
 
-/* A matrix of n_out rows (0: as many as the file has) of n_in values. */
+/* A matrix of n_out rows (0: as many as the file has, within reason) of n_in values. */
 static void bind_matrix(binder *b, sv_weight *w, int n_in, int n_out, const char *name)
 {
     enum { MAX_OUT = 1 << 20 };
     const sv_gguf_tensor *t = find(b, name);
     if (!t)
         return;
-    if (!n_out && t->dim[1] <= MAX_OUT)
-        n_out = (int)t->dim[1];
+    if (!n_out)
+        n_out = t->dim[1] < MAX_OUT ? (int)t->dim[1] : MAX_OUT;
     if (t->n_dims != 2 || t->dim[0] != (uint64_t)n_in || t->dim[1] != (uint64_t)n_out)
         b->st = sv_fail(b->err, SVLM_ERR_FORMAT, "%s: %s is %llu x %llu, the model needs %d x %d",
                         b->g->map->path, name, (unsigned long long)t->dim[0],
@@ -81,11 +84,11 @@ static void bind_matrix(binder *b, sv_weight *w, int n_in, int n_out, const char
         set_matrix(w, t, n_in, n_out);
 }
 
-typedef struct name { char s[64]; } name;
+typedef struct tensor_name { char s[64]; } tensor_name;
 
-static name SV_PRINTF(1, 2) name_of(const char *fmt, ...)
+static tensor_name SV_PRINTF(1, 2) name_of(const char *fmt, ...)
 {
-    name n;
+    tensor_name n;
     va_list ap;
     va_start(ap, fmt);
     vsnprintf(n.s, sizeof n.s, fmt, ap);
@@ -111,10 +114,10 @@ static void bind_linear(binder *b, sv_linear *l, int n_in, int n_out, const char
 static void bind_ffn(binder *b, sv_vit_block *block, int i)
 {
     const sv_vit *v = b->v;
-    name up = name_of("v.blk.%d.ffn_up", i), down = name_of("v.blk.%d.ffn_down", i);
+    tensor_name up = name_of("v.blk.%d.ffn_up", i), down = name_of("v.blk.%d.ffn_down", i);
     const sv_gguf_tensor *t = find(b, name_of("%s.weight", up.s).s);
     if (t && v->n_embd != v->n_ff && t->dim[0] == (uint64_t)v->n_ff) {
-        name swap = up;
+        tensor_name swap = up;
         up = down;
         down = swap;
     }
@@ -192,54 +195,61 @@ static void bind(binder *b, const sv_gguf_array *pinpoints)
     v->blocks = sv_take(&b->arena, (size_t)v->n_run, sizeof *v->blocks);
     bind_embedding(b);
     for (int i = 0; i < v->n_run && !b->st; i++) {
-        sv_vit_block measured;
+        sv_vit_block measured = { 0 };
         bind_block(b, v->blocks ? &v->blocks[i] : &measured, i);
     }
     bind_projector(b);
     bind_pinpoints(b, pinpoints);
 }
 
-/* Tensors that are there and not used: one warning, except for what is left out on
- * purpose (the last norm and the blocks after the last feature). */
-static void warn_unused(const sv_gguf *g, const sv_log *log)
+/* The last norm, and blocks after the last feature: left out on purpose. */
+static int is_beyond(const sv_vit *v, const char *name)
 {
-    static const char *const known[] = { "v.patch_embd.", "v.class_embd", "v.position_embd.",
-                                         "v.pre_ln.", "v.post_ln.", "v.blk.", "mm.0.", "mm.2.",
-                                         "model.image_newline", "v.image_newline" };
-    for (size_t i = 0; i < g->n_tensors; i++) {
-        size_t k = 0;
-        while (k < sizeof known / sizeof *known &&
-               strncmp(g->tensors[i].name, known[k], strlen(known[k])))
-            k++;
-        if (k == sizeof known / sizeof *known) {
-            sv_logf(log, SVLM_LOG_WARNING, "%s: tensor %s is not used", g->map->path,
-                    g->tensors[i].name);
+    int block;
+    return !strncmp(name, "v.post_ln.", 10) ||
+           (sscanf(name, "v.blk.%d.", &block) == 1 && block >= v->n_run);
+}
+
+/* Tensors that nobody reads may mean that the tower is of another kind. */
+static void warn_unused(const binder *b, const sv_log *log)
+{
+    for (size_t i = 0; i < b->g->n_tensors; i++) {
+        const char *name = b->g->tensors[i].name;
+        if (!b->used[i] && !is_beyond(b->v, name)) {
+            sv_logf(log, SVLM_LOG_WARNING, "%s: tensor %s is not used", b->g->map->path, name);
             return;
         }
     }
 }
 
-svlm_status sv_vit_load(sv_vit *v, const sv_gguf *g, const sv_log *log, svlm_error *err)
+static svlm_status load(binder *b, const sv_log *log)
 {
     sv_gguf_array pinpoints = { 0 };
-    memset(v, 0, sizeof *v);
-    svlm_status st = sv_vit_read_keys(v, g, &pinpoints, err);
+    svlm_status st = sv_vit_read_keys(b->v, b->g, &pinpoints, b->err);
     if (st)
-        goto fail;
-    binder b = { .v = v, .g = g, .err = err };
-    bind(&b, &pinpoints);
-    if ((st = b.st))
-        goto fail;
-    if (b.arena.overflow || !(v->owned = sv_malloc(SV_MEM_MODEL, 1, b.arena.used))) {
-        st = sv_fail(err, SVLM_ERR_NOMEM, "no memory for the vision tower of %s", g->map->path);
-        goto fail;
-    }
-    b.arena = (sv_arena){ .base = v->owned, .size = b.arena.used };
-    bind(&b, &pinpoints);
-    warn_unused(g, log);
+        return st;
+    if (!(b->used = sv_calloc(SV_MEM_TEMP, b->g->n_tensors, 1)))
+        return sv_fail(b->err, SVLM_ERR_NOMEM, "no memory to load %s", b->g->map->path);
+    bind(b, &pinpoints);
+    if (b->st)
+        return b->st;
+    if (b->arena.overflow || !(b->v->owned = sv_malloc(SV_MEM_MODEL, 1, b->arena.used)))
+        return sv_fail(b->err, SVLM_ERR_NOMEM, "no memory for the vision tower of %s",
+                       b->g->map->path);
+    b->arena = (sv_arena){ .base = b->v->owned, .size = b->arena.used };
+    bind(b, &pinpoints);
+    warn_unused(b, log);
     return SVLM_OK;
-fail:
-    sv_vit_free(v);
+}
+
+svlm_status sv_vit_load(sv_vit *v, const sv_gguf *g, const sv_log *log, svlm_error *err)
+{
+    binder b = { .v = v, .g = g, .err = err };
+    memset(v, 0, sizeof *v);
+    svlm_status st = load(&b, log);
+    sv_free(b.used);
+    if (st)
+        sv_vit_free(v);
     return st;
 }
 

@@ -310,6 +310,11 @@ static void test_quirks_that_load(void **state)
     CHECK(o.vit.preproc.std[0] == 0.25f && o.vit.preproc.std[2] == 1);
     CHECK(strstr(o.log, "v.odd.weight is not used") != NULL);
     close_all(&o);
+
+    const change scaled[] = { SHAPE("v.blk.0.ls1.weight", 32, 0) };
+    must_load(&o, s, scaled, 1);
+    CHECK(strstr(o.log, "v.blk.0.ls1.weight is not used") != NULL);
+    close_all(&o);
 }
 
 /* Several hidden states make a wider feature. */
