@@ -148,6 +148,19 @@ static svlm_status add_template_turn(svlm_chat *chat, svlm_error *err)
     return st;
 }
 
+/* Refuses texts that cannot fit whatever their tokens are, before megabytes are
+ * taken apart to learn how many. */
+static svlm_status check_length(const svlm_chat *chat, svlm_error *err)
+{
+    size_t n_bytes = 0, longest = sv_vocab_longest(chat->model->vocab);
+    for (size_t i = 0; i < chat->n_parts; i++)
+        n_bytes += chat->parts[i].text ? chat->parts[i].n : 0;
+    if (longest && n_bytes / longest > (size_t)chat->opt.n_ctx)
+        return sv_fail(err, SVLM_ERR_CONTEXT, "a text of %zu bytes has %zu tokens or more; the "
+                       "context has %d rows", n_bytes, n_bytes / longest, chat->opt.n_ctx);
+    return SVLM_OK;
+}
+
 /* Appends the turn to the prompt, pictures and all. */
 static svlm_status add_turn(svlm_chat *chat, svlm_error *err)
 {
@@ -190,8 +203,8 @@ static svlm_status end_answer(svlm_chat *chat, svlm_error *err)
 static svlm_status evaluate(svlm_chat *chat, svlm_error *err)
 {
     const sv_progress progress = { chat->opt.progress, chat->opt.user };
-    svlm_status st = add_turn(chat, err);
-    if (st)
+    svlm_status st;
+    if ((st = check_length(chat, err)) || (st = add_turn(chat, err)))
         return st;
     if (chat->opt.reprune)
         sv_session_reset(chat->session);

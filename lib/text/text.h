@@ -17,6 +17,7 @@ typedef struct sv_vocab sv_vocab;
 svlm_status sv_vocab_load(sv_vocab **out, const sv_gguf *g, const sv_log *log, svlm_error *err);
 void sv_vocab_free(sv_vocab *v);
 int sv_vocab_size(const sv_vocab *v);
+size_t sv_vocab_longest(const sv_vocab *v);     /* bytes: no token stands for more text */
 int32_t sv_vocab_bos(const sv_vocab *v);        /* -1: none */
 int32_t sv_vocab_eos(const sv_vocab *v);
 int sv_vocab_add_bos(const sv_vocab *v);

@@ -251,6 +251,11 @@ int sv_vocab_size(const sv_vocab *v)
     return v->n;
 }
 
+size_t sv_vocab_longest(const sv_vocab *v)
+{
+    return v->longest;
+}
+
 int32_t sv_vocab_bos(const sv_vocab *v)
 {
     return v->bos;

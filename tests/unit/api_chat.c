@@ -142,6 +142,11 @@ static void test_too_much_for_the_context(void **state)
     memset(text, 'x', 100000);
     text[100000] = 0;
     small_add(chat, NULL, text);
+    size_t n_allocations = sv_alloc_count();
+    CHECK(svlm_chat_ask(chat, &err) == SVLM_ERR_CONTEXT && strstr(err.message, "512"));
+    CHECK(strstr(err.message, "100000 bytes") && sv_alloc_count() == n_allocations);
+    text[1000] = 0;               /* this one is only too long once it is tokens */
+    small_add(chat, NULL, text);
     free(text);
     CHECK(svlm_chat_ask(chat, &err) == SVLM_ERR_CONTEXT && strstr(err.message, "512"));
     svlm_chat_free(chat);
