@@ -25,3 +25,15 @@ printf 'What is it?\nAnd where?\n' | ./chat "$t1" "$mmproj" "$picture" > "$dir/c
 
 ./my_hook "$t1" "$mmproj" "$picture" "What is it?" > "$dir/hook"
 grep -q '^288 of 576 visual rows enter layer 3$' "$dir/hook"
+
+if [ -x ../tests/make_clip ]; then
+    ../tests/make_clip "$dir/clip.mp4"
+    t2=$SVLM_TEST_DATA/models/t2                            # eight times 256 rows
+    ./video "$t2/t2-f16.gguf" "$t2/mmproj-t2-f16.gguf" "$dir/clip.mp4" "What happens?" > "$dir/video"
+    [ -s "$dir/video" ]
+    if ./video "$t1" "$mmproj" "$picture" "What happens?" 2> "$dir/err"; then exit 1; fi
+    grep -q 'is a PNG picture' "$dir/err"
+else
+    if ./video "$t1" "$mmproj" "$picture" "What happens?" 2> "$dir/err"; then exit 1; fi
+    grep -q 'built without video' "$dir/err"
+fi

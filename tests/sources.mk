@@ -49,7 +49,11 @@ tests_unit_vision_LDADD = libmake_model.la $(LDADD)
 # Video: clips made by libav's encoders.
 if HAVE_VIDEO
 unit_tests += tests/unit/video
+check_PROGRAMS += tests/make_clip
 endif
+tests_make_clip_SOURCES = tests/make_clip.c tests/clip.c tests/clip.h
+tests_make_clip_CPPFLAGS = $(AM_CPPFLAGS) $(AV_CFLAGS)
+tests_make_clip_LDADD = $(LDADD) $(AV_LIBS)
 tests_unit_video_SOURCES = tests/unit/video.c tests/clip.c tests/clip.h
 tests_unit_video_CPPFLAGS = $(AM_CPPFLAGS) $(AV_CFLAGS)
 tests_unit_video_LDADD = $(LDADD) $(AV_LIBS)
