@@ -22,9 +22,10 @@ typedef struct svlm_model svlm_model;
 typedef enum svlm_load {
     SVLM_LOAD_MAP = 0,            /* map the files read-only; pages come as needed */
     SVLM_LOAD_READ,               /* read them into memory: safe if a file shrinks */
-    SVLM_LOAD_REPACK              /* read, and lay quantised matrices out for the
+    SVLM_LOAD_REPACK              /* map, and lay quantised matrices out for the
                                      kernels: faster answers, slower opening, and
-                                     the weights in private memory                 */
+                                     those matrices in private memory; precise
+                                     models are only mapped                        */
 } svlm_load;
 
 typedef struct svlm_model_options {

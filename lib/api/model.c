@@ -49,7 +49,7 @@ static svlm_status open_half(sv_half *h, const char *path, int want_vision, svlm
                              svlm_error *err)
 {
     svlm_status st;
-    if ((st = sv_map_file(&h->map, path, load != SVLM_LOAD_MAP, err)) ||
+    if ((st = sv_map_file(&h->map, path, load == SVLM_LOAD_READ, err)) ||
         (st = sv_gguf_parse(&h->gguf, &h->map, err)))
         return st;
     return check_role(h, want_vision, err);
@@ -57,6 +57,7 @@ static svlm_status open_half(sv_half *h, const char *path, int want_vision, svlm
 
 static void close_half(sv_half *h)
 {
+    sv_repack_free(&h->repacked);
     sv_gguf_free(&h->gguf);
     sv_map_close(&h->map);
 }
@@ -95,7 +96,8 @@ static svlm_status load(svlm_model *m, const svlm_model_options *o, svlm_error *
         (st = sv_report(&progress, SVLM_STAGE_LOAD, 1, n_steps, err)) ||
         (st = load_text(m, err)) ||
         (st = sv_report(&progress, SVLM_STAGE_LOAD, 2, n_steps, err)) ||
-        (o->mmproj_path && (st = load_vision(m, err))))
+        (o->mmproj_path && (st = load_vision(m, err))) ||
+        (o->load == SVLM_LOAD_REPACK && !m->precise && (st = sv_model_repack(m, err))))
         return st;
     sv_model_describe(m);
     return sv_report(&progress, SVLM_STAGE_LOAD, 3, n_steps, err);

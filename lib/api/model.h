@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "gguf/gguf.h"
 #include "llm/llm.h"
+#include "tensor/repack.h"
 #include "text/text.h"
 #include "vision/vision.h"
 
@@ -16,6 +17,7 @@
 typedef struct sv_half {
     sv_map map;
     sv_gguf gguf;
+    sv_repacked repacked;         /* with SVLM_LOAD_REPACK */
 } sv_half;
 
 struct svlm_model {
@@ -35,6 +37,9 @@ struct svlm_model {
 
 /* Fills in name, description and n_params from the files. */
 void sv_model_describe(svlm_model *m);
+
+/* Lays the quantised matrices of both files out for the kernels. */
+svlm_status sv_model_repack(svlm_model *m, svlm_error *err);
 
 /* A caller's number of threads: 0 means otherwise, a negative one is ARG, more than
  * there are cores is cut with a warning. */

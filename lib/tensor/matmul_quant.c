@@ -60,6 +60,21 @@ static void add_bias(const sv_product *p, int n, int first, int n_rows)
             p->y[(size_t)t * (size_t)p->w->n_out + (size_t)(first + r)] += p->bias[first + r];
 }
 
+/* n_blocks packed blocks of a panel, from slab `from` on: where they were laid out at load, or
+ * made now from the file's rows. */
+static const uint8_t *packed_blocks(const sv_kernels *k, const sv_weight *w, int first, int n_rows,
+                                    int from, int n_blocks, room *s)
+{
+    const sv_block_shape *shape = &sv_block_shapes[w->type];
+    size_t block_bytes = w->row_bytes / (size_t)(w->n_in / SV_DEPTH / shape->slabs);
+    size_t panel = (size_t)first * w->row_bytes;
+    size_t at = (size_t)(from / shape->slabs) * block_bytes;
+    if (w->packed)
+        return (const uint8_t *)w->packed + panel + SV_PANEL_ROWS * at;
+    k->pack(s->packed, w->data + panel + at, w->row_bytes, n_rows, n_blocks, shape);
+    return s->packed;
+}
+
 /* Slabs [from, from + count) of the panel that starts at row first, for all tokens. */
 static void chunk(const sv_kernels *k, const sv_product *p, const sv_qtoken *act, int n, int first,
                   int n_rows, int from, int count, room *s)
@@ -67,14 +82,12 @@ static void chunk(const sv_kernels *k, const sv_product *p, const sv_qtoken *act
     const sv_weight *w = p->w;
     const sv_block_shape *shape = &sv_block_shapes[w->type];
     int n_slabs = w->n_in / SV_DEPTH, n_blocks = count / shape->slabs;
-    size_t block_bytes = w->row_bytes / (size_t)(n_slabs / shape->slabs);
-    size_t start = (size_t)first * w->row_bytes + (size_t)(from / shape->slabs) * block_bytes;
-    k->pack(s->packed, w->data + start, w->row_bytes, n_rows, n_blocks, shape);
+    const uint8_t *packed = packed_blocks(k, w, first, n_rows, from, n_blocks, s);
     if (n == 1 && k->gemv_quant[w->type]) {
-        k->gemv_quant[w->type](p->y + first, s->packed, act + from, n_rows, n_blocks, from > 0);
+        k->gemv_quant[w->type](p->y + first, packed, act + from, n_rows, n_blocks, from > 0);
         return;
     }
-    k->expand[w->type](s->slab, s->packed, n_blocks);
+    k->expand[w->type](s->slab, packed, n_blocks);
     for (int g = 0; g < sv_quant_groups(n); g++) {
         int t = g * SV_GROUP, width = n - t < SV_GROUP ? n - t : SV_GROUP;
         const sv_qtoken *x = act + (size_t)t * (size_t)n_slabs + (size_t)from * (size_t)width;
@@ -87,7 +100,7 @@ void sv_quant_task(const sv_kernels *k, const sv_product *p, const sv_qtoken *ac
                    void *scratch)
 {
     int per_task = panels_per_task(n), n_slabs = p->w->n_in / SV_DEPTH;
-    int size = n == 1 ? SMALL_CHUNK : CHUNK;
+    int size = n == 1 && !p->w->packed ? SMALL_CHUNK : CHUNK;
     for (int i = 0; i < per_task; i++) {
         int first = (task * per_task + i) * SV_PANEL_ROWS, n_rows = p->w->n_out - first;
         if (n_rows <= 0)

@@ -5,7 +5,7 @@ libcore_la_SOURCES += \
 	lib/tensor/matmul_quant.c lib/tensor/matmul_quant.h lib/tensor/ops.c lib/tensor/ops.h \
 	lib/tensor/quantize.c lib/tensor/quantize.h lib/tensor/quantize_block.h \
 	lib/tensor/quantize_fit.c lib/tensor/quantize_fit.h lib/tensor/quantize_k.c \
-	lib/tensor/rope.c lib/tensor/rope.h
+	lib/tensor/repack.c lib/tensor/repack.h lib/tensor/rope.c lib/tensor/rope.h
 
 # The only file that knows BLAS.
 noinst_LTLIBRARIES += libblas.la

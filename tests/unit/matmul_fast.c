@@ -7,7 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/rng.h"
-#include "tensor/matmul.h"
+#include "tensor/repack.h"
 
 enum { N_IN = 512, N_OUT = 83, ROWS = 37 };
 
@@ -57,6 +57,21 @@ static void check_near(const sv_weight *w)
     }
 }
 
+/* Panels laid out beforehand give what the file's rows give, one row or many. */
+static void check_repacked(const sv_weight *w)
+{
+    const sv_map memory = { .fd = -1 };
+    sv_weight packed = *w, *list[] = { &packed };
+    sv_repacked r;
+    svlm_error err;
+    CHECK(!sv_repack(&r, list, 1, sv_kernels_get(), 2, &memory, &err) && packed.packed);
+    for (int n = 1; n <= ROWS; n += 18) {
+        product(got, &packed, 0, 2, n, x);
+        CHECK(!memcmp(want, got, (size_t)(n * N_OUT) * sizeof *got));
+    }
+    sv_repack_free(&r);
+}
+
 static void test_types(void **state)
 {
     (void)state;
@@ -80,6 +95,7 @@ static void test_types(void **state)
             product(got + at * N_OUT, &w, 0, 2, count, x + at * N_IN);
         }
         CHECK(!memcmp(want, got, sizeof want));
+        check_repacked(&w);
     }
 }
 
