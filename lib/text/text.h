@@ -31,8 +31,10 @@ typedef struct sv_ids { int32_t *id; size_t n, cap; } sv_ids;
 svlm_status sv_ids_add(sv_ids *ids, int32_t id, svlm_error *err);
 void sv_ids_free(sv_ids *ids);
 
-/* Appends the ids of a text (any bytes). special: cut out control tokens first
- * (templates only, never user text). No BOS is added. */
+/* Appends the ids of a text (any bytes, at most 32 MiB: LIMIT). special: cut out
+ * control tokens first (templates only, never user text; of that, only words that
+ * the file defines as tokens are cut out). No BOS is added. ids is as before after
+ * a failure. */
 svlm_status sv_tokenize(const sv_vocab *v, const char *text, size_t n, int special, sv_ids *ids,
                         svlm_error *err);
 
