@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The table of kernels. simd/ref is the definition of each; the other folders
  * hold faster ways to the same answer. A table is filled once by dispatch.c and
- * is constant afterwards. Pointers may be unaligned unless said otherwise, n may
- * be 0, and nothing is read or written past n. */
+ * is constant afterwards. Pointers to floats and halves are aligned for their type,
+ * those to blocks of weights (const void *) for nothing; n may be 0, and nothing is
+ * read or written past n. */
 #ifndef SV_KERNELS_H
 #define SV_KERNELS_H
 
