@@ -33,6 +33,9 @@ int prune_case_open(prune_case *p, const json_t *json, const char *dir, verdict 
     size_t n_layers, n_keep;
     int32_t *layers = ints_of(json_object_get(sparse, "layers"), &n_layers);
     int32_t *keep = ints_of(json_object_get(sparse, "keep"), &n_keep);
+    int32_t n_model = (int32_t)json_array_size(json_object_get(json, "seq_len"));
+    while (n_layers && layers[n_layers - 1] >= n_model)
+        n_layers--;               /* layers that do not exist are dropped */
     *p = (prune_case){ .json = json, .dir = dir };
     SVLM_INIT(&o);
     o.method = method_of(json_string_value(json_object_get(sparse, "version")));
