@@ -64,6 +64,12 @@ SVLM_API svlm_status svlm_model_get_info(const svlm_model *model, svlm_model_inf
 SVLM_API svlm_status svlm_tokenize(const svlm_model *model, const char *text, size_t n_bytes,
                                    int32_t *ids, size_t cap, size_t *n, svlm_error *err);
 
+/* The other direction: the text n ids stand for, as an answer would show it (no space in
+ * front, valid UTF-8, no NUL at the end). Writes at most cap bytes and sets *n_bytes to
+ * how many there are. */
+SVLM_API svlm_status svlm_detokenize(const svlm_model *model, const int32_t *ids, size_t n,
+                                     char *text, size_t cap, size_t *n_bytes, svlm_error *err);
+
 /* ------------------------------------------------------------------------- */
 
 /* The projected rows of one picture. They depend on the model and the picture

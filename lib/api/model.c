@@ -168,3 +168,28 @@ svlm_status svlm_tokenize(const svlm_model *model, const char *text, size_t n_by
     sv_ids_free(&list);
     return st;
 }
+
+svlm_status svlm_detokenize(const svlm_model *model, const int32_t *ids, size_t n, char *text,
+                            size_t cap, size_t *n_bytes, svlm_error *err)
+{
+    if (!model || (!ids && n) || (!text && cap) || !n_bytes)
+        return sv_fail(err, SVLM_ERR_ARG, "svlm_detokenize: an argument is NULL");
+    for (size_t i = 0; i < n; i++)
+        if (ids[i] < 0 || ids[i] >= sv_vocab_size(model->vocab))
+            return sv_fail(err, SVLM_ERR_ARG, "svlm_detokenize: there is no token %d", (int)ids[i]);
+    size_t max = sv_detok_max(model->vocab), used = 0;
+    char *piece = sv_malloc(SV_MEM_TEMP, max, 1);
+    if (!piece)
+        return sv_fail(err, SVLM_ERR_NOMEM, "svlm_detokenize: no memory");
+    sv_detok d;
+    sv_detok_start(&d, model->vocab);
+    for (size_t i = 0; i <= n; i++) {
+        size_t k = i < n ? sv_detok_push(&d, ids[i], piece, max) : sv_detok_finish(&d, piece, max);
+        if (used < cap)
+            memcpy(text + used, piece, k < cap - used ? k : cap - used);
+        used += k;
+    }
+    sv_free(piece);
+    *n_bytes = used;
+    return SVLM_OK;
+}

@@ -218,6 +218,30 @@ static void test_many_threads_are_cut_with_a_warning(void **state)
     svlm_model_close(model);
 }
 
+/* There and back; one token alone; what does not fit is counted. */
+static void test_detokenize(void **state)
+{
+    small *s = *state;
+    static const char text[] = "a caf\xc3\xa9 \xf0\x9f\x90\x88?";
+    int32_t ids[64], bad = -1;
+    char back[64];
+    size_t n, n_bytes;
+    CHECK(!svlm_tokenize(s->model, text, sizeof text - 1, ids, 64, &n, &err) && n < 64);
+    CHECK(!svlm_detokenize(s->model, ids, n, back, sizeof back, &n_bytes, &err));
+    CHECK(n_bytes == sizeof text - 1 && !memcmp(back, text, n_bytes));
+    memset(back, 'x', sizeof back);
+    CHECK(!svlm_detokenize(s->model, ids, n, back, 3, &n_bytes, &err));
+    CHECK(n_bytes == sizeof text - 1 && !memcmp(back, "a cx", 4));
+    CHECK(!svlm_detokenize(s->model, NULL, 0, NULL, 0, &n_bytes, &err) && n_bytes == 0);
+    CHECK(svlm_detokenize(s->model, &bad, 1, back, 3, &n_bytes, &err) == SVLM_ERR_ARG);
+    bad = INT32_MAX;
+    CHECK(svlm_detokenize(s->model, &bad, 1, back, 3, &n_bytes, &err) == SVLM_ERR_ARG);
+    CHECK(svlm_detokenize(NULL, ids, n, back, 3, &n_bytes, &err) == SVLM_ERR_ARG);
+    CHECK(svlm_detokenize(s->model, NULL, n, back, 3, &n_bytes, &err) == SVLM_ERR_ARG);
+    CHECK(svlm_detokenize(s->model, ids, n, NULL, 3, &n_bytes, &err) == SVLM_ERR_ARG);
+    CHECK(svlm_detokenize(s->model, ids, n, back, 3, NULL, &err) == SVLM_ERR_ARG);
+}
+
 static void test_tokenize(void **state)
 {
     small *s = *state;
@@ -317,6 +341,7 @@ int main(void)
         cmocka_unit_test(test_load_modes_and_threads),
         cmocka_unit_test(test_many_threads_are_cut_with_a_warning),
         cmocka_unit_test(test_tokenize),
+        cmocka_unit_test(test_detokenize),
         cmocka_unit_test(test_own_rows),
         cmocka_unit_test(test_release_in_any_order),
         cmocka_unit_test(test_a_file_that_shrinks),
