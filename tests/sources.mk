@@ -7,6 +7,7 @@ LDADD = libcore.la $(CMOCKA_LIBS) $(JANSSON_LIBS)
 unit_tests = \
 	tests/fuzz/gguf_fuzz \
 	tests/unit/base \
+	tests/unit/convert \
 	tests/unit/gguf_read \
 	tests/unit/gguf_write \
 	tests/unit/make_model \
@@ -14,6 +15,7 @@ unit_tests = \
 	tests/unit/options \
 	tests/unit/quantize \
 	tests/unit/quantize_file \
+	tests/unit/safetensors \
 	tests/unit/prune_raters \
 	tests/unit/prune_hook \
 	tests/unit/prune_rank \
@@ -79,6 +81,8 @@ tests_unit_make_model_SOURCES = tests/unit/make_model.c $(tiny_sources)
 tests_unit_make_model_LDADD = $(tiny_libs)
 tests_unit_quantize_file_SOURCES = tests/unit/quantize_file.c $(tiny_sources)
 tests_unit_quantize_file_LDADD = libfiles.la $(tiny_libs)
+tests_unit_convert_LDADD = libfiles.la $(LDADD)
+tests_unit_safetensors_LDADD = libfiles.la $(LDADD)
 tests_fuzz_gguf_fuzz_SOURCES = tests/fuzz/gguf_fuzz.c $(tiny_sources)
 tests_fuzz_gguf_fuzz_LDADD = $(tiny_libs)
 

@@ -2,7 +2,7 @@
 # The program links what the library is made of, so it runs from the build tree as it is.
 bin_PROGRAMS += sparsevlm
 sparsevlm_SOURCES = \
-	tools/cli.h tools/cmd_ask.c tools/cmd_bench.c tools/cmd_chat.c tools/cmd_eval.c \
+	tools/cli.h tools/cmd_ask.c tools/cmd_bench.c tools/cmd_chat.c tools/cmd_convert.c tools/cmd_eval.c \
 	tools/cmd_info.c tools/cmd_quantize.c tools/cmds.h tools/help.c tools/help.h tools/load.c \
 	tools/main.c tools/models.c tools/options.c tools/report.c
 sparsevlm_CPPFLAGS = $(AM_CPPFLAGS) -DMODEL_DIR='"$(pkgdatadir)"'
@@ -12,5 +12,9 @@ sparsevlm_LDADD = libfiles.la libcore.la $(JANSSON_LIBS)
 # What quantize and convert do to files, for tests too.
 noinst_LTLIBRARIES += libfiles.la
 libfiles_la_SOURCES = \
-	tools/quantize_file.c tools/quantize_file.h tools/recode.c tools/recode.h
+	tools/convert.c tools/convert.h tools/convert_source.c tools/convert_source.h \
+	tools/convert_vocab.c tools/convert_vocab.h tools/hf_config.c tools/hf_config.h \
+	tools/json_file.c tools/json_file.h tools/quantize_file.c tools/quantize_file.h \
+	tools/recode.c tools/recode.h tools/safetensors.c tools/safetensors.h \
+	tools/sentencepiece.c tools/sentencepiece.h
 libfiles_la_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
