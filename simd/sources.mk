@@ -9,16 +9,16 @@ libcore_la_SOURCES += \
 
 if ISA_AVX2
 noinst_LTLIBRARIES += libsimd_avx2.la
-libsimd_avx2_la_SOURCES = simd/avx2/fill.c
+libsimd_avx2_la_SOURCES = simd/avx2/avx2.h simd/avx2/fill.c simd/avx2/float.c simd/float_body.h
 libsimd_avx2_la_CFLAGS = $(AM_CFLAGS) $(ISA_AVX2_CFLAGS)
 libcore_la_LIBADD += libsimd_avx2.la
 endif
 
 if ISA_AVX512
 noinst_LTLIBRARIES += libsimd_avx512.la
-libsimd_avx512_la_SOURCES = simd/avx512/avx512.h simd/avx512/expand.c simd/avx512/fill.c \
+libsimd_avx512_la_SOURCES = simd/avx512/avx512.h simd/avx512/expand.c simd/avx512/fill.c simd/avx512/float.c \
 	simd/avx512/gemm_quant.c simd/avx512/gemv_quant.c simd/avx512/pack.c simd/avx512/quant.c simd/avx512/vec.h \
-	simd/expand_body.h
+	simd/expand_body.h simd/float_body.h
 libsimd_avx512_la_CFLAGS = $(AM_CFLAGS) $(ISA_AVX512_CFLAGS)
 libcore_la_LIBADD += libsimd_avx512.la
 endif

@@ -117,10 +117,13 @@ tests_unit_api_faults_LDADD = $(tiny_libs)
 
 kernel_tests = \
 	tests/kernels/dispatch \
+	tests/kernels/float \
 	tests/kernels/ref_convert \
 	tests/kernels/ref_dequant \
 	tests/kernels/ref_float \
 	tests/kernels/quant
+
+tests_kernels_float_SOURCES = tests/kernels/float.c tests/guard.c tests/guard.h
 
 script_tests = tests/golden/goldens.sh tests/cli.sh tests/examples.sh tests/layers.sh tests/symbols.sh
 check_PROGRAMS += tests/json_get
