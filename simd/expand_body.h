@@ -24,10 +24,9 @@
  *     DONE(o, g, p, form, zero)        part p of the slab is complete
  */
 
-#define INLINE static inline __attribute__((always_inline))
+#include "simd/inline.h"
+
 #define PARTS (SV_PANEL_ROWS / LANES)
-#define PRAGMA(x) _Pragma(#x)
-#define UNROLL(n) PRAGMA(GCC unroll n)
 
 /* Part p of word w of a packed block whose words follow `front` halves; of half h, the
  * halves beginning at a byte offset. */
@@ -235,3 +234,19 @@ INLINE void read_q2_k(OUT *o, const uint8_t *b, int p)
     M(q4_0, 2, 18, 1) M(q4_1, 3, 20, 1) M(q5_0, 6, 22, 1) M(q5_1, 7, 24, 1) M(q8_0, 8, 34, 1) \
     M(q2_k, 10, 84, 8) M(q3_k, 11, 110, 8) M(q4_k, 12, 144, 8) M(q5_k, 13, 176, 8)            \
     M(q6_k, 14, 210, 8) M(iq4_nl, 20, 18, 1)
+
+/* For OUT a slab: the expand functions, and putting them into the table. */
+#define EXPANDERS READERS(EXPAND) FILL_EXPAND
+#define EXPAND(name, type, bytes, slabs)                                           \
+    static void expand_##name(sv_slab *dst, const uint8_t *packed, int n_blocks)   \
+    {                                                                              \
+        for (; n_blocks--; dst += slabs, packed += bytes * SV_PANEL_ROWS)          \
+            UNROLL(4) for (int p = 0; p < PARTS; p++)                              \
+                read_##name(dst, packed, p);                                       \
+    }
+#define FILL_EXPAND                                                                \
+    static void fill_expand(sv_kernels *k)                                         \
+    {                                                                              \
+        READERS(PUT_EXPAND)                                                        \
+    }
+#define PUT_EXPAND(name, type, bytes, slabs) k->expand[type] = expand_##name;

@@ -21,9 +21,7 @@
 #include <math.h>
 #include <string.h>
 
-#define INLINE static inline __attribute__((always_inline))
-#define PRAGMA(x) _Pragma(#x)
-#define UNROLL(n) PRAGMA(GCC unroll n)
+#include "simd/inline.h"
 
 /* ---- sums ------------------------------------------------------------------- */
 

@@ -7,9 +7,15 @@ libcore_la_SOURCES += \
 	simd/ref/convert.c simd/ref/dequant.c simd/ref/expand.c simd/ref/fill.c simd/ref/float.c \
 	simd/ref/gemm_f32.c simd/ref/gemm_quant.c simd/ref/quant.c simd/ref/ref.h
 
+# Kernels written once for all sets.
+simd_bodies = simd/expand_body.h simd/float_body.h simd/gemm_body.h simd/gemv_body.h \
+	simd/inline.h simd/pack_body.h simd/product_body.h
+
 if ISA_AVX2
 noinst_LTLIBRARIES += libsimd_avx2.la
-libsimd_avx2_la_SOURCES = simd/avx2/avx2.h simd/avx2/fill.c simd/avx2/float.c simd/float_body.h
+libsimd_avx2_la_SOURCES = simd/avx2/avx2.h simd/avx2/expand.c simd/avx2/fill.c simd/avx2/float.c \
+	simd/avx2/gemm_quant.c simd/avx2/gemv_quant.c simd/avx2/pack.c simd/avx2/quant.c \
+	simd/avx2/vec.h $(simd_bodies)
 libsimd_avx2_la_CFLAGS = $(AM_CFLAGS) $(ISA_AVX2_CFLAGS)
 libcore_la_LIBADD += libsimd_avx2.la
 endif
@@ -18,7 +24,7 @@ if ISA_AVX512
 noinst_LTLIBRARIES += libsimd_avx512.la
 libsimd_avx512_la_SOURCES = simd/avx512/avx512.h simd/avx512/expand.c simd/avx512/fill.c simd/avx512/float.c \
 	simd/avx512/gemm_quant.c simd/avx512/gemv_quant.c simd/avx512/pack.c simd/avx512/quant.c simd/avx512/vec.h \
-	simd/expand_body.h simd/float_body.h
+	$(simd_bodies)
 libsimd_avx512_la_CFLAGS = $(AM_CFLAGS) $(ISA_AVX512_CFLAGS)
 libcore_la_LIBADD += libsimd_avx512.la
 endif

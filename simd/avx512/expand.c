@@ -13,16 +13,9 @@
 
 #include "simd/expand_body.h"
 
-#define EXPAND(name, type, bytes, slabs)                                           \
-    static void expand_##name(sv_slab *dst, const uint8_t *packed, int n_blocks)   \
-    {                                                                              \
-        for (; n_blocks--; dst += slabs, packed += bytes * SV_PANEL_ROWS)          \
-            read_##name(dst, packed, 0);                                           \
-    }
-READERS(EXPAND)
+EXPANDERS
 
 void sv_expand_fill_avx512(sv_kernels *k)
 {
-#define FILL(name, type, bytes, slabs) k->expand[type] = expand_##name;
-    READERS(FILL)
+    fill_expand(k);
 }

@@ -3,6 +3,8 @@
 #ifndef SV_AVX512_VEC_H
 #define SV_AVX512_VEC_H
 
+#include <string.h>
+
 #include "simd/avx512/avx512.h"
 
 #define LANES 16
@@ -11,8 +13,10 @@ typedef __m512 vf;
 #define vi_load(p) _mm512_loadu_si512(p)
 #define vi_set(x) _mm512_set1_epi32(x)
 #define vi_set8(x) _mm512_set1_epi8((char)(x))
+#define vi_zero() _mm512_setzero_si512()
 #define vi_and(a, b) _mm512_and_si512(a, b)
 #define vi_or(a, b) _mm512_or_si512(a, b)
+#define vi_add(a, b) _mm512_add_epi32(a, b)
 #define vi_sub(a, b) _mm512_sub_epi32(a, b)
 #define vi_srl(v, n) ((__m512i)((__v16su)(v) >> (n)))
 #define vi_sll(v, n) ((__m512i)((__v16su)(v) << (n)))
@@ -21,8 +25,13 @@ typedef __m512 vf;
 #define vi_flag8(v, mask, x) _mm512_maskz_mov_epi8(_mm512_test_epi8_mask(v, mask), x)
 #define vi_half(p) _mm512_cvtph_ps(_mm256_loadu_si256((const void *)(p)))
 #define vi_float(v) _mm512_cvtepi32_ps(v)
+#define vf_set(x) _mm512_set1_ps(x)
+#define vf_load(p) _mm512_loadu_ps(p)
+#define vf_store(p, v) _mm512_storeu_ps(p, v)
+#define vf_fma(a, b, c) _mm512_fmadd_ps(a, b, c)
 #define vf_mul(a, b) _mm512_mul_ps(a, b)
 #define vf_neg(a) _mm512_xor_ps(a, _mm512_set1_ps(-0.0f))
+#define prefetch(p) _mm_prefetch(p, _MM_HINT_T0)
 
 static inline vi vi_iq4nl(vi v)
 {
