@@ -5,18 +5,17 @@
 #include "api/chat.h"
 #include "base/alloc.h"
 
-/* Room for one more element behind the n of *p, which may move. */
-static svlm_status reserve(void **p, size_t *cap, size_t n, size_t size, svlm_error *err)
+/* p, moved if need be so that one more element fits behind its n; NULL without memory,
+ * and then p is as it was. */
+static void *with_room(void *p, size_t *cap, size_t n, size_t size)
 {
     if (n < *cap)
-        return SVLM_OK;
+        return p;
     size_t more = *cap ? 2 * *cap : 8;
-    void *q = sv_realloc(SV_MEM_CHAT, *p, more, size);
-    if (!q)
-        return sv_fail(err, SVLM_ERR_NOMEM, "no memory for a longer turn");
-    *p = q;
-    *cap = more;
-    return SVLM_OK;
+    void *q = sv_realloc(SV_MEM_CHAT, p, more, size);
+    if (q)
+        *cap = more;
+    return q;
 }
 
 static void free_part(sv_turn_part *part)
@@ -41,15 +40,23 @@ void sv_chat_drop_prompt(svlm_chat *chat, size_t n_items, size_t n_images)
 
 /* ---- adding ---------------------------------------------------------------- */
 
+static svlm_status keep_part(svlm_chat *chat, sv_turn_part part, svlm_error *err)
+{
+    sv_turn_part *parts = with_room(chat->parts, &chat->cap_parts, chat->n_parts, sizeof part);
+    if (!parts)
+        return sv_fail(err, SVLM_ERR_NOMEM, "no memory for a turn of %zu parts", chat->n_parts + 1);
+    chat->parts = parts;
+    parts[chat->n_parts++] = part;
+    return SVLM_OK;
+}
+
 /* Takes over what part holds, also when it fails. */
 static svlm_status add_part(svlm_chat *chat, const char *function, sv_turn_part part,
                             svlm_error *err)
 {
     svlm_status st = sv_chat_enter(chat, function, err);
     if (!st) {
-        st = reserve((void **)&chat->parts, &chat->cap_parts, chat->n_parts, sizeof part, err);
-        if (!st)
-            chat->parts[chat->n_parts++] = part;
+        st = keep_part(chat, part, err);
         sv_chat_leave(chat);
     }
     if (st)
@@ -98,21 +105,12 @@ svlm_status svlm_chat_add_tokens(svlm_chat *chat, const int32_t *ids, size_t n, 
 
 /* ---- asking ---------------------------------------------------------------- */
 
-static svlm_status add_item(svlm_chat *chat, sv_prompt_item item, svlm_error *err)
-{
-    sv_prompt *p = &chat->prompt;
-    svlm_status st = reserve((void **)&p->item, &p->cap, p->n, sizeof item, err);
-    if (!st)
-        p->item[p->n++] = item;
-    return st;
-}
-
 static svlm_status add_ids(svlm_chat *chat, const int32_t *ids, size_t n, int question,
                            svlm_error *err)
 {
     svlm_status st = SVLM_OK;
     for (size_t i = 0; i < n && !st; i++)
-        st = add_item(chat, (sv_prompt_item) { .id = ids[i], .question = (uint8_t)question }, err);
+        st = sv_prompt_add(&chat->prompt, 0, ids[i], question, err);
     return st;
 }
 
@@ -124,7 +122,7 @@ static svlm_status add_raw_turn(svlm_chat *chat, svlm_error *err)
         const sv_turn_part *part = &chat->parts[i];
         sv_ids list = { 0 };
         if (part->features)
-            st = add_item(chat, (sv_prompt_item) { .is_image = 1 }, err);
+            st = sv_prompt_add(&chat->prompt, 1, -1, 0, err);
         else if (part->ids)
             st = add_ids(chat, part->ids, part->n, 1, err);
         else if (!(st = sv_tokenize(chat->model->vocab, part->text, part->n, 0, &list, err)))
@@ -161,6 +159,17 @@ static svlm_status check_length(const svlm_chat *chat, svlm_error *err)
     return SVLM_OK;
 }
 
+static svlm_status add_image(svlm_chat *chat, svlm_features *features, svlm_error *err)
+{
+    svlm_features **images = with_room(chat->images, &chat->cap_images, chat->n_images,
+                                       sizeof *images);
+    if (!images)
+        return sv_fail(err, SVLM_ERR_NOMEM, "no memory for %zu pictures", chat->n_images + 1);
+    chat->images = images;
+    images[chat->n_images++] = svlm_features_ref(features);
+    return SVLM_OK;
+}
+
 /* Appends the turn to the prompt, pictures and all. */
 static svlm_status add_turn(svlm_chat *chat, svlm_error *err)
 {
@@ -171,12 +180,8 @@ static svlm_status add_turn(svlm_chat *chat, svlm_error *err)
                        "first");
     for (size_t i = 0; i < chat->n_parts && !st; i++) {
         is_raw |= chat->parts[i].ids != NULL;
-        if (!chat->parts[i].features)
-            continue;
-        st = reserve((void **)&chat->images, &chat->cap_images, chat->n_images,
-                     sizeof *chat->images, err);
-        if (!st)
-            chat->images[chat->n_images++] = svlm_features_ref(chat->parts[i].features);
+        if (chat->parts[i].features)
+            st = add_image(chat, chat->parts[i].features, err);
     }
     if (st)
         return st;

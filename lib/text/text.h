@@ -77,6 +77,7 @@ typedef struct sv_prompt_item {
     uint8_t question;             /* 1: the user's own words         */
 } sv_prompt_item;
 typedef struct sv_prompt { sv_prompt_item *item; size_t n, cap; } sv_prompt;
+svlm_status sv_prompt_add(sv_prompt *p, int is_image, int32_t id, int question, svlm_error *err);
 void sv_prompt_free(sv_prompt *p);
 
 /* Appends one user turn, ready for the answer to follow. first: BOS, the system

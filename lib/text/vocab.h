@@ -119,6 +119,5 @@ typedef struct sv_stretch {
 /* Appends the tokens of stretches that are read as one text. */
 svlm_status sv_tokenize_stretches(const sv_vocab *v, const sv_stretch *s, size_t n,
                                   sv_prompt *out, svlm_error *err);
-svlm_status sv_prompt_add(sv_prompt *p, int is_image, int32_t id, int question, svlm_error *err);
 
 #endif
