@@ -152,21 +152,39 @@ run 0 chat -m "$t1" -n 4 "$cat" --reprune
 grep -q none.png "$dir/err" || bad "chat does not name the missing picture"
 stdin=
 
-# signals: background jobs ignore Ctrl-C until the program asks for it
+# wait_for FILE: until the background job wrote something there, or ended
+wait_for() {
+    until [ -s "$1" ] || ! kill -0 $! 2> /dev/null; do sleep 0.1; done
+}
+
+# Ctrl-C ends an answer cleanly; background jobs ignore it until the program asks for it
+: > "$dir/out"
+"$bin" ask -m "$t1" "$cat" what --precise > "$dir/out" 2> "$dir/err" &
+wait_for "$dir/out"
+kill -INT $!
+wait $!
+[ $? -eq 130 ] || bad "Ctrl-C in an answer does not end with 130"
+[ -z "$(tail -c 1 "$dir/out" | tr -d '\n')" ] || bad "a broken off answer does not end its line"
 mkfifo "$dir/fifo"
 exec 3<> "$dir/fifo"
-"$bin" chat -m "$t1" -n 4 < "$dir/fifo" > "$dir/out" 2> "$dir/err" &
+"$bin" chat -m "$t1" < "$dir/fifo" > "$dir/out" 2> "$dir/err" &
 while kill -INT $! 2> /dev/null; do sleep 0.1; done
 wait $!
-[ $? -eq 130 ] || bad "Ctrl-C does not end with 130"
+[ $? -eq 130 ] || bad "Ctrl-C while waiting for a line does not end with 130"
+
+# a mapped file that vanishes: noticed at the next question, or by a bus error
 : > "$dir/out"
-"$bin" chat -m "$t1" -n 4 < "$dir/fifo" > "$dir/out" 2> "$dir/err" &
+cp "$t1" "$dir/short.gguf"
+"$bin" chat -m "$dir/short.gguf" -n 4 < "$dir/fifo" > "$dir/out" 2> "$dir/err" &
 printf 'hello\n' >&3
-until [ -s "$dir/out" ] || ! kill -0 $! 2> /dev/null; do sleep 0.1; done
+wait_for "$dir/out"
+printf x > "$dir/short.gguf"
+printf 'hello\n' >&3
+until grep -q shorter "$dir/err" || ! kill -0 $! 2> /dev/null; do sleep 0.1; done
 kill -BUS $!
 wait $!
 [ $? -eq 74 ] || bad "a bus error does not end with 74"
-grep -q vanished "$dir/err" || bad "a bus error says nothing"
+grep -q 'vanished.*short.gguf' "$dir/err" || bad "a bus error does not name the file"
 exec 3>&-
 
 # output that does not arrive

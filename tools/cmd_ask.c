@@ -18,7 +18,7 @@ typedef struct ask {
     cli_text answer;              /* --json: all of it                 */
 } ask;
 
-/* All of stdin, without the line's end. */
+/* All of stdin, without the end of its last line. */
 static int read_question(ask *a)
 {
     enum { MAX = 64 << 20 };
@@ -34,8 +34,8 @@ static int read_question(ask *a)
         a->typed = more;
         n += fread(a->typed + n, 1, cap - n - 1, stdin);
     } while (n == cap - 1);
-    while (n && (a->typed[n - 1] == '\n' || a->typed[n - 1] == '\r'))
-        n--;
+    n -= n && a->typed[n - 1] == '\n';
+    n -= n && a->typed[n - 1] == '\r';
     a->typed[n] = 0;
     if (ferror(stdin) || !n)
         return cli_usage(a->o.command, "there is no question on stdin");

@@ -72,15 +72,13 @@ static int find_mmproj(char **out, const char *model)
     return CLI_OK;
 }
 
-/* DIR/models/NAME or what else dir stands for; NULL if it is not there. */
+/* The file of a name in a folder beneath another, without dots; NULL if it is not there. */
 static char *existing(const char *dir, int n_dir, const char *sub, const char *name)
 {
     char *path = format("%.*s%s%s", n_dir, dir, sub, name);
-    if (path && access(path, R_OK)) {
-        free(path);
-        return NULL;
-    }
-    return path;
+    char *plain = path && !access(path, R_OK) ? realpath(path, NULL) : NULL;
+    free(path);
+    return plain;
 }
 
 /* Where the demo model may be: installed, or in the source tree around the program. */
