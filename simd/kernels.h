@@ -28,7 +28,7 @@ typedef struct sv_kernels {
     void (*rms_norm)(float *y, const float *x, const float *w, int n, float eps);
     /* y = (x - mean) / sqrt(var + eps) * w + b */
     void (*layer_norm)(float *y, const float *x, const float *w, const float *b, int n, float eps);
-    /* x = exp(x - max) / sum, in place; all -inf gives 0 */
+    /* x = exp(x - max) / sum, in place; all -inf gives 0, NaN stays */
     void (*softmax)(float *x, int n);
     void (*silu_mul)(float *y, const float *gate, const float *up, int n); /* silu(gate) up */
     void (*gelu)(float *x, int n);                                       /* exact, erf */

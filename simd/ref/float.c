@@ -76,7 +76,7 @@ void sv_softmax_ref(float *x, int n)
         max = x[i] > max ? x[i] : max;
     double sum = 0;
     for (int i = 0; i < n; i++) {
-        x[i] = max == -INFINITY ? 0 : expf(x[i] - max);
+        x[i] = x[i] == -INFINITY ? 0 : expf(x[i] - max);    /* only NaN: max is -INFINITY */
         sum += x[i];
     }
     float scale = sum > 0 ? (float)(1.0 / sum) : 0;

@@ -68,6 +68,9 @@ static void test_softmax(void **state)
     k->softmax(none, 2);
     CHECK(none[0] == 0 && none[1] == 0);
     k->softmax(none, 0);
+    float lost[] = { NAN, NAN, -INFINITY };
+    k->softmax(lost, 3);
+    CHECK(isnan(lost[0]) && isnan(lost[1]) && lost[2] == 0);
 }
 
 static void test_activations(void **state)
