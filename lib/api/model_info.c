@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What is in a model's files, for people. */
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "api/model.h"
@@ -31,13 +32,13 @@ static sv_type main_type(const sv_gguf *g)
     return (sv_type)best;
 }
 
-/* "6.7 B" or "8.6 M" */
+/* "6.7 B" or "8.6 M", with a point in every locale */
 static void print_count(char *out, size_t cap, uint64_t n)
 {
-    if (n >= 1000000000)
-        snprintf(out, cap, "%.1f B", (double)n / 1e9);
-    else
-        snprintf(out, cap, "%.1f M", (double)n / 1e6);
+    uint64_t tenth = n >= 1000000000 ? 100000000 : 100000;
+    uint64_t tenths = n / tenth + (n % tenth >= tenth / 2);
+    snprintf(out, cap, "%" PRIu64 ".%" PRIu64 " %c", tenths / 10, tenths % 10,
+             tenth == 100000 ? 'M' : 'B');
 }
 
 /* The name in the file, else the file's own without its folder. */
