@@ -107,7 +107,12 @@ tests_golden_check_goldens_SOURCES = tests/golden/check_goldens.c tests/golden/c
 
 # The public interface, with a tiny model, a picture and questions.
 small_sources = tests/small.c tests/small.h $(tiny_sources)
-unit_tests += tests/unit/api tests/unit/api_chat tests/unit/api_faults
+unit_tests += tests/unit/api tests/unit/api_chat tests/unit/api_faults tests/unit/bad_calls \
+	tests/unit/bad_models
+tests_unit_bad_calls_SOURCES = tests/unit/bad_calls.c $(small_sources)
+tests_unit_bad_calls_LDADD = $(tiny_libs)
+tests_unit_bad_models_SOURCES = tests/unit/bad_models.c $(small_sources)
+tests_unit_bad_models_LDADD = $(tiny_libs)
 tests_unit_api_SOURCES = tests/unit/api.c $(small_sources)
 tests_unit_api_LDADD = $(tiny_libs)
 tests_unit_api_chat_SOURCES = tests/unit/api_chat.c $(small_sources)
