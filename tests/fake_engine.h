@@ -193,7 +193,7 @@ static inline svlm_status fake_run_layer(fake_engine *e, const svlm_hook *hook, 
     SVLM_INIT(&edit);
     e->n_entering[layer] = fake_visual(e);
     svlm_view v = fake_view(e, layer);
-    if (layer >= hook->first_layer && (st = hook->plan(hook->user, &v, &plan)))
+    if (layer >= hook->first_layer_of(hook->user, e->n_layers) && (st = hook->plan(hook->user, &v, &plan)))
         return st;
     fake_check_list(plan.query, plan.n_query, e->n_rows);
     if (plan.edit)

@@ -143,6 +143,9 @@ typedef struct svlm_hook {
     svlm_status (*edit)(void *user, const svlm_view *view, svlm_edit *edit);
     void (*end)(void *user);
     void (*destroy)(void *user);
+    int (*first_layer_of)(void *user, int n_layers);  /* or NULL. Asked instead of
+                                     first_layer, before a prefill, where the promise
+                                     depends on the depth of the model           */
 } svlm_hook;
 
 #ifdef __cplusplus

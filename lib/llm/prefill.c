@@ -45,7 +45,9 @@ static void close_turn(sv_session *s, sv_turn *t, svlm_status st)
 /* Up to which layer rows before the question are the same for every question. */
 static int first_layer(const sv_session *s, const svlm_hook *hook)
 {
-    int n = hook ? hook->first_layer : s->m->n_layers;
+    int n = s->m->n_layers;
+    if (hook)
+        n = hook->first_layer_of ? hook->first_layer_of(hook->user, n) : hook->first_layer;
     if (n < 0 || (hook && hook->reduce))
         return 0;
     return n < s->m->n_layers ? n : s->m->n_layers;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* FastV (arXiv 2403.06764): one cut after the second layer, by the attention that
+/* FastV (arXiv 2403.06764): one cut after the second of 32 layers, by the attention that
  * the last row of the prompt pays, averaged over heads. Kept rows keep their positions. */
 #include "prune/pruner.h"
 
@@ -7,8 +7,8 @@
 
 void sv_fastv_depths(sv_schedule *s, const sv_budget *b)
 {
-    if (b->n_layers > 2)
-        s->layer[s->n++] = 1;     /* K = 2, counted from 1, whatever the depth */
+    if (b->n_layers > 1)
+        s->layer[s->n++] = (int)lround(b->n_layers / 32.0);
 }
 
 /* Not below a quarter of what was asked for, see sparsevlm.c. */

@@ -14,19 +14,19 @@ void sv_before_counts(sv_schedule *s, const sv_budget *b, double t)
 
 static const sv_method methods[SVLM_PRUNE_METHODS] = {
     [SVLM_PRUNE_SPARSEVLM] = {
-        .name = "sparsevlm", .judge = SV_JUDGE_RATERS, .recycles = 1, .first_layer = 2,
+        .name = "sparsevlm", .judge = SV_JUDGE_RATERS, .recycles = 1,
         .depths = sv_sparsevlm_depths, .counts = sv_sparsevlm_counts },
     [SVLM_PRUNE_SPARSEVLM_PLUS] = {
-        .name = "sparsevlm+", .judge = SV_JUDGE_RATERS, .keeps_positions = 1, .first_layer = 2,
+        .name = "sparsevlm+", .judge = SV_JUDGE_RATERS, .keeps_positions = 1,
         .depths = sv_sparsevlm_depths, .counts = sv_sparsevlm_counts },
     [SVLM_PRUNE_RANK] = {
-        .name = "rank", .judge = SV_JUDGE_RATERS, .recycles = 1, .by_content = 1, .first_layer = 2,
+        .name = "rank", .judge = SV_JUDGE_RATERS, .recycles = 1, .by_content = 1,
         .depths = sv_rank_depths, .counts = sv_rank_counts },
     [SVLM_PRUNE_PAPER] = {
-        .name = "paper", .judge = SV_JUDGE_RATERS, .recycles = 1, .by_content = 1, .first_layer = 2,
+        .name = "paper", .judge = SV_JUDGE_RATERS, .recycles = 1, .by_content = 1,
         .depths = sv_sparsevlm_depths, .counts = sv_paper_counts },
     [SVLM_PRUNE_ENERGY] = {
-        .name = "energy", .judge = SV_JUDGE_RATERS, .recycles = 1, .by_content = 1, .first_layer = 2,
+        .name = "energy", .judge = SV_JUDGE_RATERS, .recycles = 1, .by_content = 1,
         .depths = sv_sparsevlm_depths, .counts = sv_energy_counts },
     [SVLM_PRUNE_RANDOM] = {
         .name = "random", .keeps_positions = 1,
@@ -35,10 +35,10 @@ static const sv_method methods[SVLM_PRUNE_METHODS] = {
         .name = "uniform", .keeps_positions = 1,
         .counts = sv_before_counts, .reduce = sv_uniform_reduce },
     [SVLM_PRUNE_FASTV] = {
-        .name = "fastv", .judge = SV_JUDGE_LAST_ROW, .keeps_positions = 1, .first_layer = 1,
+        .name = "fastv", .judge = SV_JUDGE_LAST_ROW, .keeps_positions = 1,
         .depths = sv_fastv_depths, .counts = sv_fastv_counts },
     [SVLM_PRUNE_PDROP] = {
-        .name = "pdrop", .judge = SV_JUDGE_LAST_ROW, .first_layer = 1,
+        .name = "pdrop", .judge = SV_JUDGE_LAST_ROW,
         .depths = sv_pdrop_depths, .counts = sv_pdrop_counts },
     [SVLM_PRUNE_DIVPRUNE] = {
         .name = "divprune",

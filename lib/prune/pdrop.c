@@ -13,7 +13,7 @@
 void sv_pdrop_depths(sv_schedule *s, const sv_budget *b)
 {
     double length = (b->retain / SV_FULL_PICTURE - 0.125) * b->n_layers / 1.375;
-    length = fmax(2, fmin(length, b->n_layers / 4.0));
+    length = fmax(1, fmin(length, b->n_layers / 4.0));
     for (int i = 0; i < 3; i++) {
         int layer = (int)lround(length * (i + 1)) - 1;
         if (layer > b->n_layers - 2)

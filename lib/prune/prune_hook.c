@@ -46,6 +46,16 @@ static int stage_is_due(const sv_pruner *p, const svlm_view *v)
                      sv_list_keep(&p->opt, p->schedule.keep[p->next], n) < n);
 }
 
+/* The depths of a schedule follow from the options and the depth of the model. */
+static int first_layer_of(void *user, int n_layers)
+{
+    const sv_pruner *p = user;
+    sv_schedule s;
+    if (sv_schedule_make(&s, &p->opt, n_layers, SV_FULL_PICTURE, SV_TYPICAL_RATERS, NULL))
+        return 0;
+    return s.n ? s.layer[0] : n_layers;
+}
+
 static svlm_status plan(void *user, const svlm_view *v, svlm_plan *plan)
 {
     sv_pruner *p = user;
@@ -134,9 +144,9 @@ svlm_status svlm_prune_hook(svlm_hook *hook, const svlm_prune_options *opt, svlm
                                                     : o.positions == SVLM_POSITIONS_COMPACT;
     SVLM_INIT(hook);
     hook->user = p;
-    hook->first_layer = o.n_layers_list ? o.layers[0] : p->method->first_layer;
     hook->needs_class_attention = p->method->needs_class_attention;
     hook->reduce = p->method->reduce ? reduce : NULL;
+    hook->first_layer_of = p->method->reduce ? NULL : first_layer_of;
     hook->begin = begin;
     hook->plan = plan;
     hook->drop = o.no_drop ? NULL : drop;

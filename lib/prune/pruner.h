@@ -53,7 +53,6 @@ typedef struct sv_method {
     sv_judge judge;
     uint8_t recycles, keeps_positions, needs_class_attention;
     uint8_t by_content;           /* how many stay depends on the attention */
-    int first_layer;              /* no schedule of its own prunes before  */
     /* Fills layer[] and n. */
     void (*depths)(sv_schedule *s, const sv_budget *b);
     /* Fills keep[]; a larger t in [0, 1] keeps more. */

@@ -8,13 +8,10 @@
 
 enum { PUBLISHED_LAYERS = 32, PUBLISHED_ROWS = SV_FULL_PICTURE };
 
-/* Published depths in 32 layers, scaled, but never before layer 2: attention of the
- * first two layers does not yet know what the question is about, in shallow models
- * no more than in deep ones (docs/PRUNING.md). Pruning after the last layer would
- * be in vain. */
+/* Published depths in 32 layers, scaled. Pruning after the last layer would be in vain. */
 static void scale_depths(sv_schedule *s, int n_layers, const int *depth, int n)
 {
-    int least = 2;
+    int least = 0;
     for (int i = 0; i < n; i++) {
         int layer = (int)((int64_t)n_layers * depth[i] / PUBLISHED_LAYERS);
         layer = layer > least ? layer : least;
@@ -72,13 +69,13 @@ int sv_published_lists(sv_schedule *s, const sv_budget *b)
 }
 
 /* Anywhere else the lists are interpolated between the published ones, at a number
- * that meets the budget. It is not taken below half of what was asked for: a
- * shallow model, whose full first layers use up the budget, would be left
- * blind, so its average stays above the budget instead. */
+ * that meets the budget. It is not taken below 3/4 of what was asked for: where the
+ * full first layers use up most of a small budget, squeezing the others saves
+ * little and costs the answer, so the average stays a bit above the budget. */
 void sv_sparsevlm_counts(sv_schedule *s, const sv_budget *b, double t)
 {
     const knot *k = published(b->opt->method);
-    double least = b->retain / 2, at = least + t * (PUBLISHED_ROWS - least);
+    double least = 0.75 * b->retain, at = least + t * (PUBLISHED_ROWS - least);
     while (k[1].retain < at)
         k++;
     double f = (at - k[0].retain) / (k[1].retain - k[0].retain);

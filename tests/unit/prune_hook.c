@@ -46,7 +46,7 @@ static void test_published_counts(void **state)
     svlm_prune_options o = options(SVLM_PRUNE_SPARSEVLM);
     svlm_hook hook = hook_of(&o);
     fake_engine *e = fake_one_picture(NULL, 576, 20);
-    CHECK(hook.first_layer == 2 && fake_prefill(e, &hook) == SVLM_OK);
+    CHECK(hook.first_layer_of(hook.user, 32) == 2 && fake_prefill(e, &hook) == SVLM_OK);
     CHECK(e->n_entering[2] == 576 && e->n_entering[3] == 309 && e->n_entering[6] == 309);
     CHECK(e->n_entering[7] == 204 && e->n_entering[16] == 113 && e->n_entering[31] == 113);
     for (int i = 0; i < e->n_rows; i++)
@@ -94,7 +94,7 @@ static void test_by_hand(void **state)
         for (int i = 3; i < 9; i++)
             e->hidden[i][0] = 1;
         e->hidden[10][0] = e->hidden[11][0] = 2;          /* against 0 of text row 0 */
-        CHECK(hook.first_layer == 4 && fake_prefill(e, &hook) == SVLM_OK);
+        CHECK(hook.first_layer_of(hook.user, 32) == 4 && fake_prefill(e, &hook) == SVLM_OK);
         svlm_prune_report r = report_of(&hook);
         CHECK(r.n_raters == 2 && r.raters[0] == 1 && r.raters[1] == 2 && !r.raters_fallback);
         svlm_prune_stage s = r.stages[0];

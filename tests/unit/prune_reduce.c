@@ -45,7 +45,7 @@ static svlm_hook hook_of(svlm_prune_method method, double retain, int keep_separ
     o.retain = retain;
     o.keep_separators = keep_separators;
     o.seed = 7;
-    CHECK(svlm_prune_hook(&hook, &o, NULL) == SVLM_OK && hook.reduce && hook.first_layer == 0);
+    CHECK(svlm_prune_hook(&hook, &o, NULL) == SVLM_OK && hook.reduce && !hook.first_layer_of);
     return hook;
 }
 

@@ -77,18 +77,24 @@ static void test_budget_is_met(void **state)
                 }
 }
 
+/* 8 layers: after 0, 1 and 3. Below 140 rows the full first layer, 72, leaves so little that
+ * the average stays above the budget. Nothing is pruned after the last layer. */
 static void test_shallow_models(void **state)
 {
     (void)state;
-    svlm_prune_options o = options(SVLM_PRUNE_SPARSEVLM, 192);
-    for (int n_layers = 1; n_layers < 16; n_layers++) {
-        plan p = plan_of(&o, n_layers, 576);
-        CHECK(n_layers < 4 ? p.n == 0 : p.n >= 1);        /* never before layer 2 ... */
-        for (int i = 0; i < p.n; i++)
-            CHECK(p.layer[i] >= 2 && p.layer[i] <= n_layers - 2 && p.keep[i] >= 1);
+    for (double retain = 30; retain < 576; retain += 10) {
+        svlm_prune_options o = options(SVLM_PRUNE_SPARSEVLM, retain);
+        plan p = plan_of(&o, 8, 576);
+        CHECK(p.n == 3 && p.layer[0] == 0 && p.layer[1] == 1 && p.layer[2] == 3);
+        CHECK(fabs(p.average - retain) < 1 || (retain < 140 && p.average < 72 + retain / 2));
     }
-    plan p = plan_of(&o, 8, 576);                         /* 3 of 8 layers alone are 216 */
-    CHECK(p.average > 216 && p.average < 300 && p.layer[0] == 2);
+    for (int m = 0; m < SVLM_PRUNE_METHODS; m++)
+        for (int n_layers = 1; n_layers < 16; n_layers++) {
+            svlm_prune_options o = options((svlm_prune_method)m, 64);
+            plan p = plan_of(&o, n_layers, 576);
+            for (int i = 0; i < p.n; i++)
+                CHECK(p.layer[i] <= n_layers - 2 && p.keep[i] >= 1 && p.keep[i] <= 576);
+        }
 }
 
 static void test_more_than_exist(void **state)
