@@ -33,6 +33,11 @@ void sv_parallel(int n_threads, int n_tasks, sv_task_fn fn, void *arg)
         fn(arg, i, 0);
 }
 
+int sv_threads_for(int n_threads, double work)
+{
+    return work < 5e5 ? 1 : n_threads;          /* some ten microseconds of one core */
+}
+
 int sv_threads_available(void)
 {
 #ifdef CPU_COUNT

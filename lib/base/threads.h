@@ -12,6 +12,10 @@ typedef void (*sv_task_fn)(void *arg, int task, int thread);
  * serially. n_threads < 1 counts as 1. */
 void sv_parallel(int n_threads, int n_tasks, sv_task_fn fn, void *arg);
 
+/* n_threads, or 1 where so little work (multiply-accumulates, roughly) is done sooner
+ * than another thread wakes up; on a busy machine that can take milliseconds. */
+int sv_threads_for(int n_threads, double work);
+
 /* Cores this process may use (affinity respected), at least 1. */
 int sv_threads_available(void);
 

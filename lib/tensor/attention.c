@@ -208,7 +208,8 @@ static void run(const job *j, sv_task_fn fn)
     job whole = *j;
     int size = block_queries(j->a);
     whole.n_blocks = (j->a->n_query + size - 1) / size;
-    sv_parallel(j->s->n_threads, j->a->n_heads * whole.n_blocks, fn, &whole);
+    double work = 2.0 * j->a->n_heads * j->a->n_query * j->a->n_rows * j->a->head_dim;
+    sv_parallel(sv_threads_for(j->s->n_threads, work), j->a->n_heads * whole.n_blocks, fn, &whole);
 }
 
 void sv_attention_run(const sv_attention_scratch *s, float *out, size_t out_stride,

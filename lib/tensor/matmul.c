@@ -74,17 +74,20 @@ void sv_matmul_many(const sv_mm *mm, const sv_product *p, int n_products, const 
     assert(n_products <= MAX_PRODUCTS && n <= mm->max_rows);
     job j = { .mm = mm, .p = p, .x = x, .n = n };
     int n_tasks = 0, n_fast = 0;
+    double work = 0;
     for (int i = 0; i < n_products; i++) {
         const sv_weight *w = p[i].w;
         assert(w->n_in == p[0].w->n_in && w->n_in <= mm->max_in);
         n_fast += is_fast(mm, w);
         n_tasks += is_fast(mm, w) ? sv_quant_tasks(w, n) : sv_float_tasks(w, n);
         j.end[i] = n_tasks;
+        work += (double)n * w->n_in * w->n_out;
     }
+    int n_threads = sv_threads_for(mm->n_threads, work);
     if (n > 0 && n_fast > 0)
-        sv_parallel(mm->n_threads, sv_quant_groups(n), quantise_group, &j);
+        sv_parallel(n_threads, sv_quant_groups(n), quantise_group, &j);
     if (n > 0)
-        sv_parallel(mm->n_threads, n_tasks, run_task, &j);
+        sv_parallel(n_threads, n_tasks, run_task, &j);
 }
 
 void sv_matmul(const sv_mm *mm, float *y, const float *x, int n, const sv_weight *w)
