@@ -86,8 +86,10 @@ static int answer(ask *a)
     const char *piece;
     size_t n;
     while (!cli_interrupted() && (st = svlm_chat_next(a->chat, &piece, &n, &err)) != SVLM_END) {
-        if (st)
+        if (st) {
+            cli_write("\n", a->times.first_word > 0 && !a->o.json);      /* ends what was shown */
             return cli_fail(&err);
+        }
         if (a->times.first_word == 0)
             a->times.first_word = sv_seconds() - a->times.start;
         if (a->o.json ? cli_append(&a->answer, piece, n) : cli_write(piece, n))

@@ -12,7 +12,8 @@
  *     svlm_chat_next       pull pieces of text until SVLM_END
  *
  * The library never exits, aborts, prints, installs signal handlers or changes
- * process-wide settings. Objects may be released in any order. */
+ * process-wide settings. Objects may be released in any order. Threads do not
+ * survive fork: a child process makes objects of its own. */
 #ifndef SPARSEVLM_H
 #define SPARSEVLM_H
 
