@@ -21,6 +21,7 @@ static const struct command {
     { "chat", cmd_chat, "talk about pictures, turn by turn" },
     { "info", cmd_info, "what is in model files, and the memory they need" },
     { "eval", cmd_eval, "accuracy on a folder of pictures and questions" },
+    { "explain", cmd_explain, "draw which parts of a picture pruning kept" },
     { "convert", cmd_convert, "a Hugging Face checkpoint to the two files we run" },
     { "quantize", cmd_quantize, "a model file in a smaller type" },
     { "bench", cmd_bench, "how fast a model runs here, with and without pruning" },

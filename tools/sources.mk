@@ -2,12 +2,14 @@
 # The program links what the library is made of, so it runs from the build tree as it is.
 bin_PROGRAMS += sparsevlm
 sparsevlm_SOURCES = \
-	tools/cli.h tools/cmd_ask.c tools/cmd_bench.c tools/cmd_chat.c tools/cmd_convert.c tools/cmd_eval.c \
-	tools/cmd_info.c tools/cmd_quantize.c tools/cmds.h tools/help.c tools/help.h tools/load.c \
-	tools/main.c tools/models.c tools/options.c tools/report.c
+	tools/cli.h tools/cmd_ask.c tools/cmd_bench.c tools/cmd_chat.c tools/cmd_convert.c \
+	tools/cmd_eval.c tools/cmd_explain.c tools/cmd_info.c tools/cmd_quantize.c tools/cmds.h \
+	tools/draw.c tools/draw.h tools/explain.h tools/explain_data.c tools/explain_page.c \
+	tools/font.c tools/font.h tools/help.c tools/help.h tools/load.c tools/main.c \
+	tools/models.c tools/options.c tools/report.c
 sparsevlm_CPPFLAGS = $(AM_CPPFLAGS) -DMODEL_DIR='"$(pkgdatadir)"'
-sparsevlm_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
-sparsevlm_LDADD = libfiles.la libcore.la $(JANSSON_LIBS)
+sparsevlm_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(PNG_CFLAGS)
+sparsevlm_LDADD = libfiles.la libcore.la $(JANSSON_LIBS) $(PNG_LIBS)
 
 # What quantize and convert do to files, for tests too.
 noinst_LTLIBRARIES += libfiles.la
