@@ -148,7 +148,8 @@ static inline void fake_apply(fake_engine *e, const svlm_edit *edit)
             fake_move(e, e->n_rows++, old, i);
             k++;
         }
-        int last = old->image[i] >= 0 && (i + 1 == old->n_rows || old->image[i + 1] != old->image[i]);
+        int ends = i + 1 == old->n_rows || old->image[i + 1] != old->image[i];
+        int last = old->image[i] >= 0 && ends;
         for (int m = 0; last && m < edit->n_merged; m++) {
             if (edit->merged_image[m] != old->image[i])
                 continue;
@@ -193,7 +194,8 @@ static inline svlm_status fake_run_layer(fake_engine *e, const svlm_hook *hook, 
     SVLM_INIT(&edit);
     e->n_entering[layer] = fake_visual(e);
     svlm_view v = fake_view(e, layer);
-    if (layer >= hook->first_layer_of(hook->user, e->n_layers) && (st = hook->plan(hook->user, &v, &plan)))
+    if (layer >= hook->first_layer_of(hook->user, e->n_layers) &&
+        (st = hook->plan(hook->user, &v, &plan)))
         return st;
     fake_check_list(plan.query, plan.n_query, e->n_rows);
     if (plan.edit)

@@ -7,7 +7,8 @@ static void merge_image(const sv_pruner *p, const svlm_view *v, sv_stage *s, int
                         int32_t *member, float *work)
 {
     int first = image ? s->pool_end[image - 1] : 0, n = s->pool_end[image] - first;
-    int cluster = image ? s->cluster_end[image - 1] : 0, n_clusters = s->cluster_end[image] - cluster;
+    int cluster = image ? s->cluster_end[image - 1] : 0;
+    int n_clusters = s->cluster_end[image] - cluster;
     if (n_clusters == 0)
         return;
     for (int i = 0; i < n; i++)

@@ -58,7 +58,8 @@ typedef struct sv_method {
     /* Fills keep[]; a larger t in [0, 1] keeps more. */
     void (*counts)(sv_schedule *s, const sv_budget *b, double t);
     /* Of v->n_rows rows marks k in s->kept, and merges if it does that. */
-    svlm_status (*reduce)(struct sv_pruner *p, const svlm_reduce_view *v, int k, struct sv_stage *s);
+    svlm_status (*reduce)(struct sv_pruner *p, const svlm_reduce_view *v, int k,
+                          struct sv_stage *s);
 } sv_method;
 
 const sv_method *sv_method_get(svlm_prune_method method);

@@ -40,7 +40,9 @@ static void pick_tile(const svlm_reduce_view *v, int tile, int k, sv_stage *s)
         if (c->tile != tile || c->x < 0)
             continue;
         int line = pick_at(c->y, lines, height);
-        int64_t in_line = line < 0 ? 0 : ((int64_t)line + 1) * k / lines - (int64_t)line * k / lines;
+        if (line < 0)
+            continue;
+        int64_t in_line = ((int64_t)line + 1) * k / lines - (int64_t)line * k / lines;
         if (in_line > 0 && pick_at(c->x, (int)in_line, width) >= 0)
             s->kept[i] = 1;
     }

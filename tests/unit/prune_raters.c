@@ -7,7 +7,8 @@
 #include "prune/parts.h"
 
 /* Text rows follow the visual ones in one matrix. */
-static int rate(float *score, int32_t *raters, const float *rows, int width, int n_visual, int n_text)
+static int rate(float *score, int32_t *raters, const float *rows, int width, int n_visual,
+                int n_text)
 {
     int32_t index[1024];
     double work[256];

@@ -22,7 +22,8 @@ static void add_tile(picture *p, int tile, int w, int h, int separators)
 {
     for (int y = 0; y < h; y++)
         for (int x = 0; x < w + separators; x++)
-            p->cells[p->n++] = (svlm_cell){ (int16_t)tile, (int16_t)(x < w ? x : -1), (int16_t)y, 0 };
+            p->cells[p->n++] = (svlm_cell){ .tile = (int16_t)tile, .y = (int16_t)y,
+                                            .x = (int16_t)(x < w ? x : -1) };
 }
 
 static svlm_status reduce(const svlm_hook *hook, const picture *p, int image, svlm_reduction *r)
