@@ -6,8 +6,7 @@
  *
  *     TOKENS              1 or 2
  *     prepare(w)          reorders eight weight vectors for dots, once for all tokens
- *     dots(d, w, q, form) d[token][half]: dot products of w and activations q[token]
- *     SLAB_ZERO(zero)     what the slab's bytes exceed the values by, or 0 */
+ *     dots(d, w, q, form) d[token][half]: dot products of w and activations q[token] */
 
 typedef struct job {
     const sv_slab *w;
@@ -61,7 +60,7 @@ INLINE void gemm(float *y, size_t ldy, const sv_slab *w, const sv_qtoken *x, int
     static void gemm_##form(float *y, size_t ldy, const sv_slab *w, const sv_qtoken *x, int n, \
                             int n_rows, int n_slabs, int zero, int add)                        \
     {                                                                                          \
-        gemm(y, ldy, w, x, n, n_rows, n_slabs, SLAB_ZERO(zero), add, form);                    \
+        gemm(y, ldy, w, x, n, n_rows, n_slabs, zero, add, form);                    \
     }
 GEMM(0)
 GEMM(1)

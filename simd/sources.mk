@@ -38,21 +38,26 @@ endif
 
 if ISA_NEON
 noinst_LTLIBRARIES += libsimd_neon.la
-libsimd_neon_la_SOURCES = simd/neon/fill.c
+libsimd_neon_la_SOURCES = simd/neon/dot.h simd/neon/expand.c simd/neon/fill.c simd/neon/float.c \
+	simd/neon/gemm_quant.c simd/neon/gemv_quant.c simd/neon/neon.h simd/neon/pack.c \
+	simd/neon/quant.c simd/neon/vec.h $(simd_bodies)
 libsimd_neon_la_CFLAGS = $(AM_CFLAGS) $(ISA_NEON_CFLAGS)
 libcore_la_LIBADD += libsimd_neon.la
 endif
 
 if ISA_NEON_DOTPROD
 noinst_LTLIBRARIES += libsimd_neon_dotprod.la
-libsimd_neon_dotprod_la_SOURCES = simd/neon_dotprod/fill.c
+libsimd_neon_dotprod_la_SOURCES = simd/neon_dotprod/fill.c simd/neon_dotprod/gemm_quant.c \
+	simd/neon_dotprod/gemv_quant.c simd/neon_dotprod/neon_dotprod.h simd/neon/neon.h \
+	simd/neon/vec.h $(simd_bodies)
 libsimd_neon_dotprod_la_CFLAGS = $(AM_CFLAGS) $(ISA_NEON_DOTPROD_CFLAGS)
 libcore_la_LIBADD += libsimd_neon_dotprod.la
 endif
 
 if ISA_NEON_I8MM
 noinst_LTLIBRARIES += libsimd_neon_i8mm.la
-libsimd_neon_i8mm_la_SOURCES = simd/neon_i8mm/fill.c
+libsimd_neon_i8mm_la_SOURCES = simd/neon_i8mm/fill.c simd/neon_i8mm/gemm_quant.c \
+	simd/neon_i8mm/neon_i8mm.h simd/neon/neon.h simd/neon/vec.h $(simd_bodies)
 libsimd_neon_i8mm_la_CFLAGS = $(AM_CFLAGS) $(ISA_NEON_I8MM_CFLAGS)
 libcore_la_LIBADD += libsimd_neon_i8mm.la
 endif

@@ -7,7 +7,6 @@
 
 #define TOKENS 1
 #define prepare(w)
-#define SLAB_ZERO(zero) (zero)
 
 INLINE vi four_words(const vi *w, const int8_t *q, int form)
 {

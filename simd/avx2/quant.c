@@ -43,7 +43,8 @@ static void quant_token(sv_qtoken *o, const float *x)
     }
     int sum[3] = { sum_of(_mm256_add_epi32(q[0], q[1])), sum_of(_mm256_add_epi32(q[2], q[3])), 0 };
     sum[2] = sum[0] + sum[1];
-    __m256i bytes = _mm256_packs_epi16(_mm256_packs_epi32(q[0], q[1]), _mm256_packs_epi32(q[2], q[3]));
+    __m256i low = _mm256_packs_epi32(q[0], q[1]), high = _mm256_packs_epi32(q[2], q[3]);
+    __m256i bytes = _mm256_packs_epi16(low, high);
     const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
     _mm256_storeu_si256((void *)o->q, _mm256_permutevar8x32_epi32(bytes, order));
     o->scale = !finite ? NAN : some ? amax / 127.0f : 0.0f;
