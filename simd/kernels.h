@@ -66,6 +66,12 @@ typedef struct sv_kernels {
     /* The same for one token, straight from n_blocks of a packed panel; NULL: expand. */
     void (*gemv_quant[SV_KERNEL_TYPES])(float *y, const uint8_t *packed, const sv_qtoken *x,
                                         int n_rows, int n_blocks, int add);
+
+    /* ---- bfloat16 products; NULL where the processor has none -------------- */
+    /* y[t][r] = panel row r . token t: w[n_pairs][16 rows][2], tokens x[n][2 n_pairs], ldx
+     * apart, y ldy apart. Float sums, rounded after every product. */
+    void (*gemm_bf16)(float *y, size_t ldy, const uint16_t *w, const uint16_t *x, size_t ldx, int n,
+                      int n_rows, int n_pairs);
 } sv_kernels;
 
 /* The table for this machine, capped by SPARSEVLM_ISA; the first call decides.

@@ -31,7 +31,8 @@ endif
 
 if ISA_AVX512_BF16
 noinst_LTLIBRARIES += libsimd_avx512_bf16.la
-libsimd_avx512_bf16_la_SOURCES = simd/avx512_bf16/fill.c
+libsimd_avx512_bf16_la_SOURCES = simd/avx512_bf16/avx512_bf16.h simd/avx512_bf16/fill.c \
+	simd/avx512_bf16/gemm_bf16.c
 libsimd_avx512_bf16_la_CFLAGS = $(AM_CFLAGS) $(ISA_AVX512_BF16_CFLAGS)
 libcore_la_LIBADD += libsimd_avx512_bf16.la
 endif

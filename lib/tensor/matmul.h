@@ -22,6 +22,8 @@ typedef struct sv_mm {
     const sv_kernels *k;
     int n_threads;
     int precise;                  /* float32 activations for every type */
+    int bf16;                     /* float matrices may be rounded to bfloat16; set after
+                                     sv_mm_layout, ignored if precise   */
     int max_rows, max_in, max_out;
     void *scratch;                /* matmul.c's own */
 } sv_mm;

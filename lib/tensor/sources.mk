@@ -2,7 +2,7 @@
 libcore_la_SOURCES += \
 	lib/tensor/attention.c lib/tensor/attention.h lib/tensor/matmul.c lib/tensor/matmul.h \
 	lib/tensor/matmul_float.c lib/tensor/matmul_float.h \
-	lib/tensor/matmul_quant.c lib/tensor/matmul_quant.h lib/tensor/ops.c lib/tensor/ops.h \
+	lib/tensor/matmul_bf16.c lib/tensor/matmul_bf16.h lib/tensor/matmul_quant.c lib/tensor/matmul_quant.h lib/tensor/ops.c lib/tensor/ops.h \
 	lib/tensor/quantize.c lib/tensor/quantize.h lib/tensor/quantize_block.h \
 	lib/tensor/quantize_fit.c lib/tensor/quantize_fit.h lib/tensor/quantize_k.c \
 	lib/tensor/repack.c lib/tensor/repack.h lib/tensor/rope.c lib/tensor/rope.h

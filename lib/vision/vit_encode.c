@@ -52,6 +52,7 @@ static void layout(encode *e, sv_arena *a)
     s->class_probability =
         e->class_attention ? sv_take(a, n_patches * (size_t)v->n_heads, f) : NULL;
     sv_mm_layout(&s->mm, a, e->k, e->n_threads, e->precise, s->n_rows, max_in, max_out);
+    s->mm.bf16 = 1;
     sv_attention_layout(&s->attention, a, e->k, e->n_threads, head, s->n_rows);
 }
 

@@ -14,7 +14,8 @@ enum { N_IN = 512, N_OUT = 83, ROWS = 37 };
 static sv_rng rng;
 static float x[ROWS * N_IN], bias[N_OUT], want[ROWS * N_OUT], got[ROWS * N_OUT];
 
-static void product(float *y, const sv_weight *w, int precise, int n_threads, int n, const float *rows)
+static void product(float *y, const sv_weight *w, int precise, int n_threads, int n,
+                    const float *rows)
 {
     sv_mm mm;
     sv_arena measure = { 0 };
@@ -22,6 +23,7 @@ static void product(float *y, const sv_weight *w, int precise, int n_threads, in
     sv_arena a = { .base = sv_calloc(SV_MEM_TEMP, 1, measure.used), .size = measure.used };
     sv_mm_layout(&mm, &a, sv_kernels_get(), n_threads, precise, ROWS, N_IN, N_OUT);
     CHECK(a.base && !a.overflow);
+    mm.bf16 = 1;
     sv_product p = { y, w, bias };
     sv_matmul_many(&mm, &p, 1, rows, n);
     sv_free(a.base);
@@ -99,6 +101,44 @@ static void test_types(void **state)
     }
 }
 
+/* Weight and activation are each rounded to 8 bits of mantissa: 2^-9 of every product, twice, and
+ * float roundings of the sums, far below. */
+static void check_bf16(const sv_weight *w)
+{
+    static float row[N_IN];
+    for (int r = 0; r < N_OUT; r++) {
+        sv_weight_row(sv_kernels_get(), row, w, r);
+        for (int t = 0; t < ROWS; t++) {
+            double magnitude = 0;
+            for (int j = 0; j < N_IN; j++)
+                magnitude += fabs((double)row[j] * x[t * N_IN + j]);
+            CHECK(fabs((double)want[t * N_OUT + r] - got[t * N_OUT + r]) <= 0x1.1p-8 * magnitude + 1e-6);
+        }
+    }
+}
+
+static void test_floats(void **state)
+{
+    (void)state;
+    static float data[N_OUT * N_IN];
+    static uint16_t halves[N_OUT * N_IN];
+    for (int i = 0; i < N_OUT * N_IN; i++)
+        data[i] = (float)sv_rng_normal(&rng);
+    sv_kernels_get()->f32_to_f16(halves, data, N_OUT * N_IN);
+    const sv_weight weights[] = {
+        { (const uint8_t *)data, SV_F32, N_IN, N_OUT, N_IN * 4, NULL },
+        { (const uint8_t *)halves, SV_F16, N_IN, N_OUT, N_IN * 2, NULL },
+    };
+    for (int i = 0; i < 2; i++) {
+        product(want, &weights[i], 1, 2, ROWS, x);
+        product(got, &weights[i], 0, 1, ROWS, x);
+        check_bf16(&weights[i]);
+        memcpy(want, got, sizeof want);
+        product(got, &weights[i], 0, 3, ROWS, x);
+        CHECK(!memcmp(want, got, sizeof want));
+    }
+}
+
 int main(void)
 {
     rng.state = check_seed();
@@ -108,6 +148,8 @@ int main(void)
         while (fabsf(x[i]) > 4.5f);
     for (int i = 0; i < N_OUT; i++)
         bias[i] = (float)sv_rng_normal(&rng);
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_types) };
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_types), cmocka_unit_test(test_floats),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
