@@ -15,6 +15,13 @@ static int padded(int n_in)
     return (n_in + PIECE - 1) / PIECE * PIECE;
 }
 
+/* Between rows of activations: sixteen tokens a power of two apart would share the few
+ * lines of one set of the first-level cache (102 instead of 180 GFLOP/s at 4096). */
+static size_t stride_of(int n_in)
+{
+    return (size_t)padded(n_in) + 32;
+}
+
 int sv_bf16_supported(const sv_kernels *k, const sv_weight *w, int n)
 {
     return k->gemm_bf16 && n >= FEW_ROWS
@@ -23,7 +30,7 @@ int sv_bf16_supported(const sv_kernels *k, const sv_weight *w, int n)
 
 size_t sv_bf16_act_bytes(int n_rows, int n_in)
 {
-    return (size_t)n_rows * (size_t)padded(n_in) * sizeof(uint16_t);
+    return (size_t)n_rows * stride_of(n_in) * sizeof(uint16_t);
 }
 
 static void round_row(const sv_kernels *k, uint16_t *to, const float *x, int n_in)
@@ -36,7 +43,7 @@ void sv_bf16_act(const sv_kernels *k, uint16_t *act, const float *x, int n, int 
 {
     int end = (g + 1) * SV_GROUP < n ? (g + 1) * SV_GROUP : n;
     for (int t = g * SV_GROUP; t < end; t++)
-        round_row(k, act + (size_t)t * (size_t)padded(n_in), x + (size_t)t * (size_t)n_in, n_in);
+        round_row(k, act + (size_t)t * stride_of(n_in), x + (size_t)t * (size_t)n_in, n_in);
 }
 
 /* One row in floats, 16 rounded, and those transposed. */
@@ -66,7 +73,7 @@ void sv_bf16_task(const sv_kernels *k, const sv_product *p, const uint16_t *act,
     }
     k->pack((uint8_t *)panel, (const uint8_t *)rounded, depth * sizeof *rounded, n_rows,
             (int)depth / PIECE, &piece_shape);
-    k->gemm_bf16(y, n_out, panel, act, depth, n, n_rows, (int)depth / 2);
+    k->gemm_bf16(y, n_out, panel, act, stride_of(w->n_in), n, n_rows, (int)depth / 2);
     for (int t = 0; p->bias && t < n; t++)
         k->add_f32(y + (size_t)t * n_out, p->bias + first, n_rows);
 }
