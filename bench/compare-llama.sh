@@ -1,29 +1,30 @@
 #!/bin/bash
 # Side by side with llama.cpp and ik_llama.cpp on the same files, engines taking turns.
 #
-#   bench/compare-llama.sh [-b BUILD] [-r ROUNDS] [-t THREADS] [-w DIR] [-T TYPES] [-e] LLAMA_BUILD [IK_BUILD]
+#   bench/compare-llama.sh [-b BUILD] [-r ROUNDS] [-t THREADS] [-w DIR] [-T TYPES] [-p TOKENS] [-n DECODED] [-e] LLAMA_BUILD [IK_BUILD]
 #
 # LLAMA_BUILD and IK_BUILD are build directories of the peers (made for this machine, Release,
 # native); "-" or an absent one is skipped with a message. BUILD is ours (./build). Model pairs of
 # LLaVA-1.5-7B's shape with random weights are made in DIR (./build/models) when they are not
-# there. TYPES is a list like "Q4_0 Q4_K_M Q8_0". -e also measures picture to first word.
+# there. TYPES is a list like "Q4_0 Q4_K_M Q8_0", TOKENS one like 32,192,256,640. -e also measures picture to first word.
 # Prints one line a figure: medians of the rounds with least and most, and ratios taken within rounds.
 set -u
-build=build rounds=5 threads=$(getconf _NPROCESSORS_ONLN) dir= types="Q4_0" end_to_end=0
-while getopts b:r:t:w:T:e o; do
+build=build rounds=5 threads=$(getconf _NPROCESSORS_ONLN) dir= types="Q4_0" end_to_end=0 tokens=192,640 decoded=16
+while getopts b:r:t:w:T:p:n:e o; do
     case $o in
     b) build=$OPTARG ;;
     r) rounds=$OPTARG ;;
     t) threads=$OPTARG ;;
     w) dir=$OPTARG ;;
     T) types=$OPTARG ;;
+    p) tokens=$OPTARG ;;
+    n) decoded=$OPTARG ;;
     e) end_to_end=1 ;;
     *) sed -n '2,11s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
     esac
 done
 shift $((OPTIND - 1))
 dir=${dir:-$build/models}
-tokens=32,192,256,640
 mkdir -p "$dir"
 out=$dir/compare.tsv
 : >"$out"
@@ -43,12 +44,12 @@ note() { printf '%s\t%s\t%s\t%s\t%s\n' "$@" >>"$out"; }     # type round engine 
 
 json() { "$build/tests/json_get" "$@"; }
 
-peer_flags() { [ "$1" = ik ] && echo "-fa 1 -rtr 1 -thp 1" || echo "-fa 1"; }
+peer_flags() { [ "$1" = ik ] && echo "-fa 1 -rtr 1 -thp 1 -w 0" || echo "-fa 1 --no-warmup"; }
 
 # tokens a second of one peer: llama-bench's csv has named columns
 peer() {                          # engine, type, round, model
     # shellcheck disable=SC2046
-    "${bin[$1]}/llama-bench" -m "$4" -t "$threads" -p "$tokens" -n 32 -r 1 -o csv $(peer_flags "$1") 2>/dev/null |
+    "${bin[$1]}/llama-bench" -m "$4" -t "$threads" -p "$tokens" -n "$decoded" -r 1 -o csv $(peer_flags "$1") 2>/dev/null |
         awk -F'","|^"|"$' -v e="$1" -v t="$2" -v r="$3" '
             /n_prompt/ { for (i = 1; i <= NF; i++) c[$i] = i; next }
             c["avg_ts"] { what = $c["n_prompt"] > 0 ? "prefill " $c["n_prompt"] : "decode"
@@ -59,7 +60,7 @@ ours() {                          # label, type, round, model, mmproj, options..
     local label=$1 type=$2 round=$3 model=$4 mmproj=$5
     shift 5
     "$build/sparsevlm" bench -m "$model" --mmproj "$mmproj" -t "$threads" --tokens "$tokens" \
-        --settings none --repeat 1 -n 32 --json "$@" 2>/dev/null >"$dir/ours.json" || return
+        --settings none --repeat 1 -n "$decoded" --json "$@" 2>/dev/null >"$dir/ours.json" || return
     local i t p d
     for ((i = 0; i < $(tr , '\n' <<<"$tokens" | wc -l); i++)); do
         t=$(json rows "$i" tokens <"$dir/ours.json")
