@@ -130,8 +130,8 @@ kernel_tests = \
 
 tests_kernels_float_SOURCES = tests/kernels/float.c tests/guard.c tests/guard.h
 
-script_tests = tests/golden/goldens.sh tests/cli.sh tests/examples.sh tests/explain.sh \
-	tests/layers.sh tests/symbols.sh
+script_tests = tests/golden/goldens.sh tests/bad_files.sh tests/cli.sh tests/examples.sh \
+	tests/explain.sh tests/layers.sh tests/symbols.sh
 check_PROGRAMS += tests/json_get
 
 check_PROGRAMS += $(unit_tests) $(kernel_tests) tests/isas $(golden_programs)

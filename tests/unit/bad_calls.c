@@ -13,11 +13,14 @@
 #include "base/alloc.h"
 #include "check.h"
 
-#ifdef __SANITIZE_ADDRESS__
-enum { N = 6, SMALL_STACK = 512 << 10 };
+/* What sanitizers add to every stack and mapping is not what is tested. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define IS_SANITIZED 1
 #else
-enum { N = 6, SMALL_STACK = 64 << 10 };
+#define IS_SANITIZED 0
 #endif
+
+enum { N = 6, SMALL_STACK = (IS_SANITIZED ? 512 : 64) << 10 };
 
 static svlm_error err;
 
@@ -46,7 +49,8 @@ static void test_odd_texts(void **state)
 {
     static const char *const texts[] = {
         "", " ", "        ", "\n\n\n", "\x80", "\xff\xfe", "\xc0\xaf", "\xed\xa0\x80",
-        "\xf4\x90\x80\x80", "\xe2\x82", "\xee\x80\x80", "\xf0\x9f\x91\xa9\xe2\x80\x8d\xf0\x9f\x92\xbb",
+        "\xf4\x90\x80\x80", "\xe2\x82", "\xee\x80\x80",
+        "\xf0\x9f\x91\xa9\xe2\x80\x8d\xf0\x9f\x92\xbb",
         "<image>", "</s>", "<|im_end|>", "[INST] <<SYS>>", "\x1b[31m",
     };
     small *s = *state;
@@ -215,6 +219,34 @@ static void test_no_descriptors(void **state)
     CHECK(image_st == SVLM_ERR_IO && !image);
 }
 
+/* No address space left: the number of bytes is said. Sanitizers cannot do without. */
+static void test_no_memory_left(void **state)
+{
+    small *s = *state;
+    struct rlimit old, none;
+    svlm_chat_options o;
+    svlm_model *model;
+    svlm_chat *chat;
+    svlm_error open_err = { 0 };
+    if (IS_SANITIZED)
+        skip();
+    SVLM_INIT(&o);
+    o.n_ctx = 4096;
+    CHECK(!getrlimit(RLIMIT_AS, &old));
+    none = old;
+    none.rlim_cur = 1 << 20;
+    svlm_model_options mo;
+    SVLM_INIT(&mo);
+    mo.model_path = s->files.llm;
+    CHECK(!setrlimit(RLIMIT_AS, &none));
+    svlm_status open_st = svlm_model_open(&model, &mo, &open_err);
+    svlm_status st = svlm_chat_new(&chat, s->model, &o, &err);
+    CHECK(!setrlimit(RLIMIT_AS, &old));
+    CHECK(open_st == SVLM_ERR_NOMEM && !model && strstr(open_err.message, s->files.llm));
+    CHECK(st == SVLM_ERR_NOMEM && !chat);
+    CHECK(strstr(err.message, "4096 rows") && strstr(err.message, "bytes needed"));
+}
+
 /* A locale of the system's, or one made here. */
 static int comma_locale(const char *folder)
 {
@@ -264,6 +296,7 @@ int main(void)
         cmocka_unit_test(test_after_fork),
         cmocka_unit_test(test_small_stack),
         cmocka_unit_test(test_no_descriptors),
+        cmocka_unit_test(test_no_memory_left),
         cmocka_unit_test(test_decimal_comma),
     };
     return cmocka_run_group_tests(tests, small_setup, small_teardown);
