@@ -104,6 +104,9 @@ golden_programs = tests/golden/check-goldens
 tests_golden_check_goldens_SOURCES = tests/golden/check_goldens.c tests/golden/check_goldens.h \
 	tests/golden/check_llm.c tests/golden/check_prune.c tests/golden/check_vision.c \
 	tests/golden/verdict.c $(golden_sources)
+golden_programs += tests/golden/greedy_text
+tests_golden_greedy_text_SOURCES = tests/golden/greedy_text.c
+EXTRA_DIST += tests/golden/compare-llama.sh
 
 # The public interface, with a tiny model, a picture and questions.
 small_sources = tests/small.c tests/small.h $(tiny_sources)
