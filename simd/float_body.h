@@ -172,8 +172,9 @@ static float top_of(const float *x, int n)
 static void softmax(float *x, int n)
 {
     float max = top_of(x, n);
-    if (max == -INFINITY) {
-        memset(x, 0, (size_t)(n > 0 ? n : 0) * sizeof *x);
+    if (max == -INFINITY) {                           /* all -inf, which gives 0, or NaN */
+        for (int i = 0; i < n; i++)
+            x[i] = x[i] == -INFINITY ? 0 : x[i];
         return;
     }
     vf top = vf_set(max);

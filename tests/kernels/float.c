@@ -160,6 +160,11 @@ static void check_softmax(int n)
     k->softmax(x, n);
     for (int i = 0; i < n; i++)
         CHECK(x[i] == 0);
+    for (int i = 0; i < n; i++)
+        x[i] = i ? NAN : -INFINITY;
+    k->softmax(x, n);                           /* a NaN is still one, whatever the rest is */
+    for (int i = 1; i < n; i++)
+        CHECK(isnan(x[i]));
 }
 
 static void check_rope(int n)
