@@ -39,7 +39,7 @@ run 0 --help
 run 0 --version
 run 2 nonsense
 say nonsense
-for command in ask chat info eval bench; do
+for command in ask chat info eval bench convert quantize; do
     run 0 $command --help
     [ "$(wc -l < "$dir/out")" -le 24 ] || bad "$command --help is longer than a screen"
     [ "$(wc -L < "$dir/out")" -le 80 ] || bad "$command --help is wider than a screen"
@@ -173,6 +173,28 @@ exec 3<> "$dir/fifo"
 while kill -INT $! 2> /dev/null; do sleep 0.1; done
 wait $!
 [ $? -eq 130 ] || bad "Ctrl-C while waiting for a line does not end with 130"
+
+# convert, quantize what came out, and ask it
+t2=$SVLM_TEST_DATA/models/t2
+run 2 convert "$t2/hf"
+say -o
+run 3 convert "$SVLM_TEST_DATA/images" -o "$dir/none"
+say config.json
+mkdir "$dir/new"
+f16=$dir/new/t2.gguf mm2=$dir/new/mmproj-t2.gguf q=$dir/new/q.gguf
+run 0 convert "$t2/hf" -o "$dir/new/t2"
+run 2 quantize "$f16" "$q" Q9
+say Q9
+run 2 quantize "$f16" "$f16" Q8_0
+run 3 quantize "$t2/t2-q4_0.gguf" "$q" Q8_0
+say already
+[ ! -e "$q" ] || bad "a refused source left an output"
+run 3 quantize "$f16" /nonexistent/q.gguf Q8_0
+run 2 quantize --verify -p what "$mm2" "$q" Q8_0
+run 0 quantize --verify -p what --image "$cat" --mmproj "$mm2" "$f16" "$q" Q5_K_M
+grep -q '^blk.0.attn_q.weight .*F16 -> Q5_1' "$dir/out" || bad "--verify does not list a tensor"
+grep -q '^logits differ by' "$dir/out" || bad "--verify -p does not compare logits"
+run 0 ask -m "$q" --mmproj "$mm2" -n 2 "$cat" what
 
 # a mapped file that vanishes: noticed at the next question, or by a bus error
 : > "$dir/out"

@@ -12,7 +12,7 @@ enum {
     CLI_OK = 0,
     CLI_FAILED = 1,               /* while running: memory, output, model           */
     CLI_USAGE = 2,                /* options or arguments                           */
-    CLI_FILE = 3,                 /* an input file cannot be used                   */
+    CLI_FILE = 3,                 /* a file cannot be used: read, trusted, written   */
     CLI_VANISHED = 74,            /* an input file became shorter while in use      */
     CLI_INTERRUPTED = 130         /* Ctrl-C                                         */
 };

@@ -38,8 +38,8 @@ static int print_help(void)
     puts("\n  sparsevlm COMMAND --help   its options\n"
          "  sparsevlm --version        version and instruction set\n\n"
          "Without -m and $SPARSEVLM_MODEL the small bundled demo model answers.\n"
-         "Exit codes: 0 success, 1 failure while running, 2 wrong usage, 3 an input file\n"
-         "cannot be used, 74 an input file vanished while in use, 130 interrupted.");
+         "Exit codes: 0 success, 1 failure while running, 2 wrong usage, 3 a file cannot\n"
+         "be used, 74 an input file vanished while in use, 130 interrupted.");
     return CLI_OK;
 }
 

@@ -32,20 +32,20 @@ enum {
 #define AT(field) offsetof(cli_options, field)
 
 static const option_def defs[] = {
-    { "model", 'm', ALL, TEXT, AT(model), 0, 0 },
-    { "mmproj", 0, ALL, TEXT, AT(mmproj), 0, 0 },
+    { "model", 'm', ALL | CLI_QUANTIZE, TEXT, AT(model), 0, 0 },
+    { "mmproj", 0, ALL | CLI_QUANTIZE, TEXT, AT(mmproj), 0, 0 },
     { "precise", 0, ALL, FLAG, AT(precise), 0, 0 },
     { "repack", 0, ALL, FLAG, AT(repack), 0, 0 },
     { "threads", 't', ALL | FILES, COUNT, AT(n_threads), 1, INT_MAX },
     { "verbose", 'v', ALL, FLAG, AT(verbose), 0, 0 },
 
-    { "image", 0, CLI_ASK | CLI_CHAT | CLI_EXPLAIN, IMAGE, 0, 0, 0 },
+    { "image", 0, CLI_ASK | CLI_CHAT | CLI_EXPLAIN | CLI_QUANTIZE, IMAGE, 0, 0, 0 },
     { "video", 0, CLI_ASK | CLI_CHAT, VIDEO, 0, 0, 0 },
     { "frames", 0, CLI_ASK | CLI_CHAT, COUNT, AT(frames), 1, 1024 },
     { "fps", 0, CLI_ASK | CLI_CHAT, REAL, AT(fps), 1e-6, 1000 },
     { "start", 0, CLI_ASK | CLI_CHAT, REAL, AT(start), 0, 1e9 },
     { "end", 0, CLI_ASK | CLI_CHAT, REAL, AT(end), 0, 1e9 },
-    { "prompt", 'p', CLI_ASK | CLI_EXPLAIN, TEXT, AT(prompt), 0, 0 },
+    { "prompt", 'p', CLI_ASK | CLI_EXPLAIN | CLI_QUANTIZE, TEXT, AT(prompt), 0, 0 },
     { "system", 0, PRUNE, TEXT, AT(system), 0, 0 },
     { "template", 0, PRUNE, TEXT, AT(template_name), 0, 0 },
 

@@ -146,6 +146,7 @@ svlm_status sv_quantize_file(const sv_quantize_job *job, sv_quantize_result *res
         result->bytes_out += sv_gguf_tensor_at(q.w, i)->n_bytes;
         result->n_tensors++;
     }
+    result->vision = q.vision;
     sv_gguf_discard(q.w);
     sv_gguf_free(&q.g);
     sv_map_close(&q.map);

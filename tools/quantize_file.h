@@ -17,7 +17,11 @@ typedef struct sv_quantize_job {
     void *user;
 } sv_quantize_job;
 
-typedef struct sv_quantize_result { uint64_t bytes_in, bytes_out; size_t n_tensors; } sv_quantize_result;
+typedef struct sv_quantize_result {
+    uint64_t bytes_in, bytes_out;
+    size_t n_tensors;
+    int vision;                   /* it was an mmproj file */
+} sv_quantize_result;
 
 /* Language models and mmproj files in F32, F16 or BF16. The output appears under its name
  * only when complete. */

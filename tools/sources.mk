@@ -15,7 +15,8 @@ sparsevlm_LDADD = libfiles.la libcore.la $(JANSSON_LIBS) $(PNG_LIBS)
 noinst_LTLIBRARIES += libfiles.la
 libfiles_la_SOURCES = \
 	tools/convert.c tools/convert.h tools/convert_source.c tools/convert_source.h \
-	tools/convert_vocab.c tools/convert_vocab.h tools/hf_config.c tools/hf_config.h \
+	tools/convert_vocab.c tools/convert_vocab.h tools/divergence.c tools/divergence.h \
+	tools/hf_config.c tools/hf_config.h \
 	tools/json_file.c tools/json_file.h tools/quantize_file.c tools/quantize_file.h \
 	tools/recode.c tools/recode.h tools/safetensors.c tools/safetensors.h \
 	tools/sentencepiece.c tools/sentencepiece.h
