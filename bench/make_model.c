@@ -12,19 +12,52 @@
 
 /* ---- shapes ---------------------------------------------------------------- */
 
-#define TOWER .image_size = 336, .patch = 14, .v_embd = 1024, .v_ff = 4096, .v_blocks = 23, .v_heads = 16, \
-              .v_eps = 1e-5f
+#define TOWER                                                                                      \
+    .image_size = 336, .patch = 14, .v_embd = 1024, .v_ff = 4096, .v_blocks = 23, .v_heads = 16,   \
+    .v_eps = 1e-5f
 #define LLAMA .n_vocab = 32000, .n_ctx = 4096, .eps = 1e-5f, .theta = 10000, TOWER
 
 int sv_model_shape_by_name(sv_model_shape *s, const char *name)
 {
     static const sv_model_shape shapes[] = {
-        { .name = "llava-7b", .n_embd = 4096, .n_ff = 11008, .n_layers = 32, .n_heads = 32, .n_kv_heads = 32, LLAMA },
-        { .name = "llava-13b", .n_embd = 5120, .n_ff = 13824, .n_layers = 40, .n_heads = 40, .n_kv_heads = 40, LLAMA },
-        { .name = "llava-1b", .n_embd = 2048, .n_ff = 5632, .n_layers = 22, .n_heads = 32, .n_kv_heads = 4, LLAMA },
-        { .name = "tiny", .n_vocab = 512, .n_embd = 64, .n_ff = 96, .n_layers = 4, .n_heads = 4, .n_kv_heads = 2,
-          .n_ctx = 1024, .eps = 1e-5f, .theta = 10000, .image_size = 56, .patch = 14, .v_embd = 32, .v_ff = 64,
-          .v_blocks = 2, .v_heads = 2, .v_eps = 1e-5f },
+        {.name = "llava-7b",
+         .n_embd = 4096,
+         .n_ff = 11008,
+         .n_layers = 32,
+         .n_heads = 32,
+         .n_kv_heads = 32,
+         LLAMA},
+        {.name = "llava-13b",
+         .n_embd = 5120,
+         .n_ff = 13824,
+         .n_layers = 40,
+         .n_heads = 40,
+         .n_kv_heads = 40,
+         LLAMA},
+        {.name = "llava-1b",
+         .n_embd = 2048,
+         .n_ff = 5632,
+         .n_layers = 22,
+         .n_heads = 32,
+         .n_kv_heads = 4,
+         LLAMA},
+        {.name = "tiny",
+         .n_vocab = 512,
+         .n_embd = 64,
+         .n_ff = 96,
+         .n_layers = 4,
+         .n_heads = 4,
+         .n_kv_heads = 2,
+         .n_ctx = 1024,
+         .eps = 1e-5f,
+         .theta = 10000,
+         .image_size = 56,
+         .patch = 14,
+         .v_embd = 32,
+         .v_ff = 64,
+         .v_blocks = 2,
+         .v_heads = 2,
+         .v_eps = 1e-5f},
     };
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
         if (!strcmp(shapes[i].name, name)) {
@@ -271,8 +304,8 @@ static void draw(void *arg, int task, int thread)
     uint64_t at = d->first + (uint64_t)task * TASK;
     uint64_t n = d->n_values - at < TASK ? d->n_values - at : TASK;
     (void)thread;
-    sv_random_values(d->out + sv_type_bytes(d->t->type, (size_t)task * TASK), d->t->type, (size_t)n, d->deviation,
-                     d->seed + at * UINT64_C(0x9e3779b97f4a7c15));
+    sv_random_values(d->out + sv_type_bytes(d->t->type, (size_t)task * TASK), d->t->type, (size_t)n,
+                     d->deviation, d->seed + at * UINT64_C(0x9e3779b97f4a7c15));
 }
 
 /* Norms are around 1, so that no signal is lost; vectors stay small; matrices keep the
@@ -283,7 +316,8 @@ static float deviation_of(const sv_gguf_tensor *t)
         return 0.05f;
     if (!strcmp(t->name, "v.position_embd.weight"))
         return 0.1f;
-    double n_in = (double)t->dim[0] * (t->n_dims == 4 ? (double)t->dim[1] * (double)t->dim[2] : 1.0);
+    double n_in =
+        (double)t->dim[0] * (t->n_dims == 4 ? (double)t->dim[1] * (double)t->dim[2] : 1.0);
     return (float)(1 / sqrt(n_in));
 }
 
@@ -329,7 +363,8 @@ static svlm_status write_data(const maker *m, svlm_error *err)
 
 static svlm_status make(const sv_model_shape *s, int vision, const char *path, svlm_error *err)
 {
-    maker m = { .s = s, .model = { s->n_layers, s->n_heads, s->n_kv_heads, s->tied }, .vision = vision };
+    maker m = {
+        .s = s, .model = {s->n_layers, s->n_heads, s->n_kv_heads, s->tied}, .vision = vision};
     svlm_status st;
     const char *fault = sv_model_shape_fault(s);
     if (fault)

@@ -45,7 +45,8 @@ static void add_words(vocab *v)
         }
     for (int spaced = 1; spaced >= 0; spaced--)
         for (int i = 0; i < 26 * 26 * 26; i++) {
-            snprintf(s, sizeof s, "%s%c%c%c", spaced ? space : "", 'a' + i / 676, 'a' + i / 26 % 26, 'a' + i % 26);
+            snprintf(s, sizeof s, "%s%c%c%c", spaced ? space : "", 'a' + i / 676, 'a' + i / 26 % 26,
+                     'a' + i % 26);
             add(v, s, NORMAL);
         }
 }
@@ -66,7 +67,8 @@ static void fill(vocab *v)
     add_words(v);
     for (size_t i = 0; v->n < v->size; i++) {            /* a character each from U+4E00 on */
         unsigned code = 0x4e00 + (unsigned)i;
-        snprintf(s, sizeof s, "%c%c%c", 0xe0 | code >> 12, 0x80 | (code >> 6 & 63), 0x80 | (code & 63));
+        snprintf(s, sizeof s, "%c%c%c", 0xe0 | code >> 12, 0x80 | (code >> 6 & 63),
+                 0x80 | (code & 63));
         add(v, s, NORMAL);
     }
 }

@@ -31,20 +31,35 @@ enum { SHAPE = 256, TYPE, TOWER, SEED, TILES, TIED, ONLY, HELP, NUMBERS };
 typedef struct job { sv_model_shape shape; int llm, mmproj; const char *name; } job;
 
 static const struct option options[] = {
-    { "shape", 1, NULL, SHAPE }, { "type", 1, NULL, TYPE }, { "tower", 1, NULL, TOWER },
-    { "seed", 1, NULL, SEED }, { "tiles", 0, NULL, TILES }, { "tied", 0, NULL, TIED },
-    { "only", 1, NULL, ONLY }, { "help", 0, NULL, HELP },
-    { "vocab", 1, NULL, NUMBERS }, { "embd", 1, NULL, NUMBERS + 1 }, { "ff", 1, NULL, NUMBERS + 2 },
-    { "layers", 1, NULL, NUMBERS + 3 }, { "heads", 1, NULL, NUMBERS + 4 }, { "kv-heads", 1, NULL, NUMBERS + 5 },
-    { "context", 1, NULL, NUMBERS + 6 }, { "image", 1, NULL, NUMBERS + 7 }, { "patch", 1, NULL, NUMBERS + 8 },
-    { "v-embd", 1, NULL, NUMBERS + 9 }, { "v-ff", 1, NULL, NUMBERS + 10 }, { "v-blocks", 1, NULL, NUMBERS + 11 },
-    { "v-heads", 1, NULL, NUMBERS + 12 }, { NULL, 0, NULL, 0 },
+    {"shape", 1, NULL, SHAPE},
+    {"type", 1, NULL, TYPE},
+    {"tower", 1, NULL, TOWER},
+    {"seed", 1, NULL, SEED},
+    {"tiles", 0, NULL, TILES},
+    {"tied", 0, NULL, TIED},
+    {"only", 1, NULL, ONLY},
+    {"help", 0, NULL, HELP},
+    {"vocab", 1, NULL, NUMBERS},
+    {"embd", 1, NULL, NUMBERS + 1},
+    {"ff", 1, NULL, NUMBERS + 2},
+    {"layers", 1, NULL, NUMBERS + 3},
+    {"heads", 1, NULL, NUMBERS + 4},
+    {"kv-heads", 1, NULL, NUMBERS + 5},
+    {"context", 1, NULL, NUMBERS + 6},
+    {"image", 1, NULL, NUMBERS + 7},
+    {"patch", 1, NULL, NUMBERS + 8},
+    {"v-embd", 1, NULL, NUMBERS + 9},
+    {"v-ff", 1, NULL, NUMBERS + 10},
+    {"v-blocks", 1, NULL, NUMBERS + 11},
+    {"v-heads", 1, NULL, NUMBERS + 12},
+    {NULL, 0, NULL, 0},
 };
 
 static int *number(sv_model_shape *s, int option)
 {
-    int *const fields[] = { &s->n_vocab, &s->n_embd, &s->n_ff, &s->n_layers, &s->n_heads, &s->n_kv_heads,
-                            &s->n_ctx, &s->image_size, &s->patch, &s->v_embd, &s->v_ff, &s->v_blocks, &s->v_heads };
+    int *const fields[] = {&s->n_vocab,    &s->n_embd,   &s->n_ff,       &s->n_layers, &s->n_heads,
+                           &s->n_kv_heads, &s->n_ctx,    &s->image_size, &s->patch,    &s->v_embd,
+                           &s->v_ff,       &s->v_blocks, &s->v_heads};
     return fields[option - NUMBERS];
 }
 

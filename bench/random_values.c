@@ -10,9 +10,9 @@
 static float soft_normal(sv_rng *r)
 {
     uint64_t u = sv_rng_next(r);
-    uint32_t sum = (uint32_t)(u & 0xffff) + (uint32_t)(u >> 16 & 0xffff) + (uint32_t)(u >> 32 & 0xffff) +
-                   (uint32_t)(u >> 48);
-    return ((float)sum - 2 * 65535.0f) * (1 / 37837.2f);    /* deviation of the sum: 65536 / sqrt(3) */
+    uint32_t sum = (uint32_t)(u & 0xffff) + (uint32_t)(u >> 16 & 0xffff) +
+                   (uint32_t)(u >> 32 & 0xffff) + (uint32_t)(u >> 48);
+    return ((float)sum - 2 * 65535.0f) * (1 / 37837.2f); /* deviation of the sum: 65536 / sqrt(3) */
 }
 
 static void random_floats(void *out, sv_type type, size_t n, float deviation, sv_rng *r)

@@ -43,10 +43,10 @@ static int convert(sv_convert_job *job)
     if (st)
         return cli_fail(&err);
     if (r.n_unused)
-        cli_note("%d tensors of the checkpoint have no place in the files, the first is %s", r.n_unused,
-                 r.first_unused);
-    cli_note("%s (%s) and %s (%s) in %.1f s", job->llm, sv_mix_name(job->type), job->mmproj, sv_mix_name(job->tower),
-             sv_seconds() - start);
+        cli_note("%d tensors of the checkpoint have no place in the files, the first is %s",
+                 r.n_unused, r.first_unused);
+    cli_note("%s (%s) and %s (%s) in %.1f s", job->llm, sv_mix_name(job->type), job->mmproj,
+             sv_mix_name(job->tower), sv_seconds() - start);
     return CLI_OK;
 }
 
@@ -58,7 +58,8 @@ static int run(const cli_options *o)
         return cli_usage(o->command, "which folder holds the checkpoint?");
     if (!o->output)
         return cli_usage(o->command, "-o says what the files will be called");
-    if ((rc = mix_of("type", o->type, o->command, &job.type)) || (rc = mix_of("tower", o->tower, o->command, &job.tower)))
+    if ((rc = mix_of("type", o->type, o->command, &job.type)) ||
+        (rc = mix_of("tower", o->tower, o->command, &job.tower)))
         return rc;
     const char *slash = strrchr(o->output, '/');
     char *llm = file_name(o->output, ""), *mmproj = file_name(o->output, "mmproj-");

@@ -23,7 +23,8 @@ static int step(void *user, size_t n_done, size_t total, const sv_gguf_tensor *t
     if (e && type != t->type) {
         double relative = e->energy > 0 ? sqrt(e->error / e->energy) : 0;
         cli_progress_clear();
-        printf("%-32s %5s -> %-6s %.6f\n", t->name, sv_type_get(t->type)->name, sv_type_get(type)->name, relative);
+        printf("%-32s %5s -> %-6s %.6f\n", t->name, sv_type_get(t->type)->name,
+               sv_type_get(type)->name, relative);
         if (relative > p->worst) {
             p->worst = relative;
             snprintf(p->where, sizeof p->where, "%s", t->name);
@@ -35,11 +36,14 @@ static int step(void *user, size_t n_done, size_t total, const sv_gguf_tensor *t
 
 /* The source's and the output's logits after the same question. The other half of the
  * pair comes from -m or --mmproj. */
-static int print_divergence(const cli_options *o, const sv_quantize_job *job, const sv_quantize_result *r)
+static int print_divergence(const cli_options *o, const sv_quantize_job *job,
+                            const sv_quantize_result *r)
 {
-    sv_logits_job a = { .model = r->vision ? o->model : job->in, .mmproj = r->vision ? job->in : o->mmproj,
-                        .image = o->n_inputs ? o->inputs[0].path : NULL, .text = o->prompt,
-                        .n_threads = job->n_threads };
+    sv_logits_job a = {.model = r->vision ? o->model : job->in,
+                       .mmproj = r->vision ? job->in : o->mmproj,
+                       .image = o->n_inputs ? o->inputs[0].path : NULL,
+                       .text = o->prompt,
+                       .n_threads = job->n_threads};
     sv_logits_job b = a;
     *(r->vision ? &b.mmproj : &b.model) = job->out;
     float *x = NULL, *y = NULL;
@@ -51,7 +55,8 @@ static int print_divergence(const cli_options *o, const sv_quantize_job *job, co
         rc = cli_fail(&err);
     } else {
         sv_divergence d = sv_divergence_of(x, y, n < m ? n : m);
-        printf("logits differ by %.4g on average, %.4g at most; divergence %.4g nats; the first token is %s\n",
+        printf("logits differ by %.4g on average, %.4g at most; divergence %.4g nats; the first "
+               "token is %s\n",
                d.mean, d.max, d.kl, d.same_top ? "the same" : "another");
     }
     sv_free(x);
@@ -62,7 +67,8 @@ static int print_divergence(const cli_options *o, const sv_quantize_job *job, co
 static int check_words(const cli_options *o)
 {
     if (o->n_words != 3)
-        return cli_usage(o->command, "it takes three words: the file to read, the file to write, the type");
+        return cli_usage(o->command,
+                         "it takes three words: the file to read, the file to write, the type");
     if (!sv_mix_by_name(o->words[2]))
         return cli_usage(o->command, "unknown type %s", o->words[2]);
     if (o->prompt && !o->verify)
@@ -78,9 +84,13 @@ static int run(const cli_options *o)
     if (rc)
         return rc;
     progress p = { .worst = 0 };
-    sv_quantize_job job = { .in = o->words[0], .out = o->words[1], .mix = sv_mix_by_name(o->words[2]),
-                            .n_threads = o->n_threads ? o->n_threads : sv_threads_available(),
-                            .verify = o->verify, .step = step, .user = &p };
+    sv_quantize_job job = {.in = o->words[0],
+                           .out = o->words[1],
+                           .mix = sv_mix_by_name(o->words[2]),
+                           .n_threads = o->n_threads ? o->n_threads : sv_threads_available(),
+                           .verify = o->verify,
+                           .step = step,
+                           .user = &p};
     sv_quantize_result r;
     svlm_error err;
     double start = sv_seconds();
@@ -88,8 +98,9 @@ static int run(const cli_options *o)
     if (sv_quantize_file(&job, &r, &err))
         return cli_fail(&err);
     cli_progress_clear();
-    cli_note("%s: %zu tensors, %.1f MB to %.1f MB as %s in %.1f s", job.out, r.n_tensors, (double)r.bytes_in / 1e6,
-             (double)r.bytes_out / 1e6, sv_mix_name(job.mix), sv_seconds() - start);
+    cli_note("%s: %zu tensors, %.1f MB to %.1f MB as %s in %.1f s", job.out, r.n_tensors,
+             (double)r.bytes_in / 1e6, (double)r.bytes_out / 1e6, sv_mix_name(job.mix),
+             sv_seconds() - start);
     if (o->verify)
         printf("largest relative error %.6f (%s)\n", p.worst, p.where);
     if (o->prompt)

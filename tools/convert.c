@@ -60,14 +60,17 @@ static svlm_status check_item(const converting *v, const item *it)
     char shape[200];
     if (!same_shape(t, it)) {
         shape_text(shape, sizeof shape, t);
-        return sv_fail(v->err, SVLM_ERR_FORMAT, "%s: tensor %s has the shape [%s], which config.json does not allow",
+        return sv_fail(v->err, SVLM_ERR_FORMAT,
+                       "%s: tensor %s has the shape [%s], which config.json does not allow",
                        v->job->folder, t->name, shape);
     }
     for (int i = 0; i < it->n_dims; i++)
         if (!it->dim[i])
-            return sv_fail(v->err, SVLM_ERR_FORMAT, "%s: tensor %s is empty", v->job->folder, t->name);
+            return sv_fail(v->err, SVLM_ERR_FORMAT, "%s: tensor %s is empty", v->job->folder,
+                           t->name);
     if (t->type < 0)
-        return sv_fail(v->err, SVLM_ERR_UNSUPPORTED, "%s: tensor %s has the dtype %s; only F32, F16 and BF16 are read",
+        return sv_fail(v->err, SVLM_ERR_UNSUPPORTED,
+                       "%s: tensor %s has the dtype %s; only F32, F16 and BF16 are read",
                        v->job->folder, t->name, t->dtype);
     return SVLM_OK;
 }
@@ -122,7 +125,8 @@ static void want_heads(converting *v, pair p, const int dim[4], int head_rows)
     it->type = v->vision ? sv_mix_vision_type(v->job->tower, it->name, it->n_dims, it->dim[0])
                          : sv_mix_type(v->job->type, &v->model, it->name, it->n_dims, it->dim[0]);
     if (!(it->t = sv_source_find(&v->source, p.hf)))
-        v->status = sv_fail(v->err, SVLM_ERR_FORMAT, "%s: the tensor %s is missing", v->job->folder, p.hf);
+        v->status =
+            sv_fail(v->err, SVLM_ERR_FORMAT, "%s: the tensor %s is missing", v->job->folder, p.hf);
     else
         v->status = check_item(v, it);
     v->n_items += !v->status;
@@ -167,7 +171,8 @@ static void plan_layer(converting *v, int i)
     want_matrix(v, in_layer(0, i, "attn_k", "self_attn.k_proj"), d, kv, c->head_size);
     want_matrix(v, in_layer(0, i, "attn_v", "self_attn.v_proj"), d, kv, 0);
     want_matrix(v, in_layer(0, i, "attn_output", "self_attn.o_proj"), q, d, 0);
-    want_suffix(v, in_layer(0, i, "ffn_norm", "post_attention_layernorm"), ".weight", (int[4]){ d }, 0);
+    want_suffix(v, in_layer(0, i, "ffn_norm", "post_attention_layernorm"), ".weight", (int[4]){d},
+                0);
     want_matrix(v, in_layer(0, i, "ffn_gate", "mlp.gate_proj"), d, c->n_ff, 0);
     want_matrix(v, in_layer(0, i, "ffn_up", "mlp.up_proj"), d, c->n_ff, 0);
     want_matrix(v, in_layer(0, i, "ffn_down", "mlp.down_proj"), c->n_ff, d, 0);
@@ -180,7 +185,7 @@ static void plan_llm(converting *v)
     v->n_rows = embed && embed->n_dims == 2 && embed->dim[0] <= INT32_MAX ? embed->dim[0] : 0;
     v->model = (sv_mix_model){ c->n_layers, c->n_heads, c->n_kv_heads, 0 };
     v->model.tied = c->tied && !sv_source_find(&v->source, "lm_head.weight");
-    want(v, names("token_embd.weight", "embed_tokens.weight"), (int[4]){ c->n_embd, (int)v->n_rows });
+    want(v, names("token_embd.weight", "embed_tokens.weight"), (int[4]){c->n_embd, (int)v->n_rows});
     for (int i = 0; i < c->n_layers; i++)
         plan_layer(v, i);
     want(v, names("output_norm.weight", "norm.weight"), (int[4]){ c->n_embd });
@@ -198,9 +203,10 @@ static void plan_projector(converting *v)
         want_linear(v, names("mm.0", "mm_projector"), n_in, c->n_embd);
         return;
     }
-    want_linear(v, names("mm.0", original ? "mm_projector.0" : "multi_modal_projector.linear_1"), n_in, c->n_embd);
-    want_linear(v, names("mm.2", original ? "mm_projector.2" : "multi_modal_projector.linear_2"), c->n_embd,
-                c->n_embd);
+    want_linear(v, names("mm.0", original ? "mm_projector.0" : "multi_modal_projector.linear_1"),
+                n_in, c->n_embd);
+    want_linear(v, names("mm.2", original ? "mm_projector.2" : "multi_modal_projector.linear_2"),
+                c->n_embd, c->n_embd);
 }
 
 static void plan_block(converting *v, int i)
@@ -236,8 +242,8 @@ static void plan_vision(converting *v)
 
 /* ---- headers ---------------------------------------------------------------- */
 
-static void put_general(const converting *v, sv_gguf_writer *w, const char *architecture, const char *type,
-                        const sv_mix *mix)
+static void put_general(const converting *v, sv_gguf_writer *w, const char *architecture,
+                        const char *type, const sv_mix *mix)
 {
     sv_gguf_put_str(w, "general.architecture", architecture);
     sv_gguf_put_str(w, "general.type", type);
@@ -286,14 +292,17 @@ static void put_vision_keys(const converting *v, sv_gguf_writer *w)
     sv_gguf_put_u32(w, "clip.vision.attention.head_count", (uint32_t)c->v_heads);
     sv_gguf_put_f32(w, "clip.vision.attention.layer_norm_epsilon", c->v_eps);
     sv_gguf_put_u32(w, "clip.vision.block_count", (uint32_t)c->n_blocks);
-    sv_gguf_put_array(w, "clip.vision.feature_layer", SV_GGUF_I32, c->feature, (size_t)c->n_features);
+    sv_gguf_put_array(w, "clip.vision.feature_layer", SV_GGUF_I32, c->feature,
+                      (size_t)c->n_features);
     sv_gguf_put_array(w, "clip.vision.image_mean", SV_GGUF_F32, c->mean, 3);
     sv_gguf_put_array(w, "clip.vision.image_std", SV_GGUF_F32, c->std, 3);
     sv_gguf_put_bool(w, "clip.use_gelu", c->gelu);
     if (c->n_pinpoints) {
-        sv_gguf_put_array(w, "clip.vision.image_grid_pinpoints", SV_GGUF_I32, c->pinpoints, 2 * (size_t)c->n_pinpoints);
+        sv_gguf_put_array(w, "clip.vision.image_grid_pinpoints", SV_GGUF_I32, c->pinpoints,
+                          2 * (size_t)c->n_pinpoints);
         sv_gguf_put_str(w, "clip.vision.image_aspect_ratio", "anyres");
-        sv_gguf_put_str(w, "clip.vision.mm_patch_merge_type", c->spatial_unpad ? "spatial_unpad" : "flat");
+        sv_gguf_put_str(w, "clip.vision.mm_patch_merge_type",
+                        c->spatial_unpad ? "spatial_unpad" : "flat");
     }
 }
 
@@ -304,8 +313,12 @@ static svlm_status write_item(const converting *v, sv_gguf_writer *w, const item
     uint64_t n = 1, n_in = it->n_dims > 1 ? it->dim[0] : 1;
     for (int i = 0; i < it->n_dims; i++)
         n *= it->dim[i];
-    sv_recode_source s = { .name = it->name, .data = it->t->data, .type = (sv_type)it->t->type, .n_rows = n / n_in,
-                           .n_in = n_in, .head_rows = it->head_rows };
+    sv_recode_source s = {.name = it->name,
+                          .data = it->t->data,
+                          .type = (sv_type)it->t->type,
+                          .n_rows = n / n_in,
+                          .n_in = n_in,
+                          .head_rows = it->head_rows};
     svlm_status st = sv_recode(w, &s, it->type, v->job->n_threads, NULL, v->err);
     sv_source_release(&v->source, it->t);
     return st;
@@ -321,7 +334,8 @@ static svlm_status write_file(const converting *v, sv_gguf_writer *w, size_t fir
     else
         st = put_llm_keys(v, w);
     for (size_t i = first; i < end; i++)
-        sv_gguf_put_tensor(w, v->items[i].name, v->items[i].type, v->items[i].n_dims, v->items[i].dim);
+        sv_gguf_put_tensor(w, v->items[i].name, v->items[i].type, v->items[i].n_dims,
+                           v->items[i].dim);
     for (size_t i = first; i < end && !st; i++) {
         st = write_item(v, w, &v->items[i]);
         if (!st && job->step && job->step(job->user, i + 1, v->n_items))

@@ -9,7 +9,8 @@
 
 static const char *common_name(const char *name)
 {
-    static const char *const fronts[] = { "model.", "language_model.", "vision_tower.", "vision_model." };
+    static const char *const fronts[] = {"model.", "language_model.", "vision_tower.",
+                                         "vision_model."};
     for (int i = 0; i < 4; i++)
         if (!strncmp(name, fronts[i], strlen(fronts[i])))
             return common_name(name + strlen(fronts[i]));
@@ -32,8 +33,8 @@ static svlm_status index_names(sv_source *s, int which, const char *folder, svlm
     qsort(names, st->n_tensors, sizeof *names, by_name);
     for (size_t i = 1; i < st->n_tensors; i++)
         if (!by_name(&names[i - 1], &names[i]))
-            return sv_fail(err, SVLM_ERR_FORMAT, "%s: %s and %s are the same tensor", folder, names[i - 1].t->name,
-                           names[i].t->name);
+            return sv_fail(err, SVLM_ERR_FORMAT, "%s: %s and %s are the same tensor", folder,
+                           names[i - 1].t->name, names[i].t->name);
     return SVLM_OK;
 }
 
@@ -62,8 +63,9 @@ const sv_st_tensor *sv_source_find(sv_source *s, const char *name)
 {
     sv_source_name want = { .name = name };
     for (int i = 0; i < 2; i++) {
-        sv_source_name *found = s->names[i] ? bsearch(&want, s->names[i], s->st[i].n_tensors, sizeof want, by_name)
-                                            : NULL;
+        sv_source_name *found =
+            s->names[i] ? bsearch(&want, s->names[i], s->st[i].n_tensors, sizeof want, by_name)
+                        : NULL;
         if (found) {
             found->used = 1;
             return found->t;
@@ -83,8 +85,8 @@ void sv_source_release(const sv_source *s, const sv_st_tensor *t)
  * the tower's end behind the layer that LLaVA looks at. */
 static int is_expected_rest(const char *name)
 {
-    return strstr(name, "inv_freq") || strstr(name, "position_ids") || !strncmp(name, "post_layernorm.", 15) ||
-           !strncmp(name, "encoder.layers.", 15);
+    return strstr(name, "inv_freq") || strstr(name, "position_ids") ||
+           !strncmp(name, "post_layernorm.", 15) || !strncmp(name, "encoder.layers.", 15);
 }
 
 int sv_source_unused(const sv_source *s, const char **first)

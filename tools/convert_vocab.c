@@ -24,7 +24,8 @@ typedef struct vocab {
 static svlm_status start(vocab *v, const char *folder, uint64_t n_rows, svlm_error *err)
 {
     if (n_rows < v->sp.n)
-        return sv_fail(err, SVLM_ERR_FORMAT, "%s: tokenizer.model has %zu pieces, the embedding only %" PRIu64 " rows",
+        return sv_fail(err, SVLM_ERR_FORMAT,
+                       "%s: tokenizer.model has %zu pieces, the embedding only %" PRIu64 " rows",
                        folder, v->sp.n, n_rows);
     if (n_rows > INT32_MAX)
         return sv_fail(err, SVLM_ERR_LIMIT, "%s: an embedding of %" PRIu64 " rows", folder, n_rows);
@@ -61,7 +62,8 @@ static void add(vocab *v, json_int_t id, const json_t *text, int32_t type)
 static void add_tokens(vocab *v, const sv_hf_config *c)
 {
     const char *name;
-    json_t *value, *decoder = json_object_get(c->tokenizer, "added_tokens_decoder"), *copies = c->added;
+    json_t *value, *decoder = json_object_get(c->tokenizer, "added_tokens_decoder"),
+                   *copies = c->added;
     json_object_foreach(copies, name, value) {
         json_int_t id = json_is_integer(value) ? json_integer_value(value) : -1;
         if (id < (json_int_t)v->sp.n || id >= (json_int_t)v->n)
@@ -101,8 +103,8 @@ static void put(sv_gguf_writer *w, const vocab *v, const sv_hf_config *c)
         sv_gguf_put_str(w, "tokenizer.chat_template", json_string_value(template));
 }
 
-svlm_status sv_convert_vocab(sv_gguf_writer *w, const char *folder, const sv_hf_config *c, uint64_t n_rows,
-                             svlm_error *err)
+svlm_status sv_convert_vocab(sv_gguf_writer *w, const char *folder, const sv_hf_config *c,
+                             uint64_t n_rows, svlm_error *err)
 {
     vocab v = { .n = 0 };
     char *path = sv_path_join(folder, "tokenizer.model");

@@ -8,7 +8,7 @@
 
 /* Reads folder/tokenizer.model, adds the tokens of the JSON files and fillers up to the
  * n_rows rows of the embedding, and puts all tokenizer keys. */
-svlm_status sv_convert_vocab(sv_gguf_writer *w, const char *folder, const sv_hf_config *c, uint64_t n_rows,
-                             svlm_error *err);
+svlm_status sv_convert_vocab(sv_gguf_writer *w, const char *folder, const sv_hf_config *c,
+                             uint64_t n_rows, svlm_error *err);
 
 #endif

@@ -15,7 +15,8 @@ enum { MAX_SIZE = 1 << 20, MAX_LAYERS = 1000 };
 static svlm_status unsupported(sv_json_reader *r, const char *key, const char *value)
 {
     if (!r->status)
-        r->status = sv_fail(r->err, SVLM_ERR_UNSUPPORTED, "%s: %s \"%s\" is not supported", r->path, key, value);
+        r->status = sv_fail(r->err, SVLM_ERR_UNSUPPORTED, "%s: %s \"%s\" is not supported", r->path,
+                            key, value);
     return r->status;
 }
 
@@ -46,8 +47,10 @@ static void read_rope_scaling(sv_hf_config *c, sv_json_reader *r)
 
 static void read_text(sv_hf_config *c, sv_json_reader *r)
 {
-    static const char *const models[] = { "llama", "mistral", "llava", "llava_llama", "llava_mistral", NULL };
-    const char *model = sv_json_text(r, "model_type", "llama"), *act = sv_json_text(r, "hidden_act", "silu");
+    static const char *const models[] = {"llama",       "mistral",       "llava",
+                                         "llava_llama", "llava_mistral", NULL};
+    const char *model = sv_json_text(r, "model_type", "llama"),
+               *act = sv_json_text(r, "hidden_act", "silu");
     int mistral = strstr(model, "mistral") != NULL;
     if (!one_of(model, models))
         unsupported(r, "a language model of type", model);
@@ -67,8 +70,9 @@ static void read_text(sv_hf_config *c, sv_json_reader *r)
     c->tied = sv_json_bool(r, "tie_word_embeddings", 0);
     read_rope_scaling(c, r);
     if (!r->status && (c->n_heads % c->n_kv_heads || c->head_size % 2))
-        r->status = sv_fail(r->err, SVLM_ERR_FORMAT, "%s: %d heads over %d key heads of %d values make no model",
-                            r->path, c->n_heads, c->n_kv_heads, c->head_size);
+        r->status = sv_fail(r->err, SVLM_ERR_FORMAT,
+                            "%s: %d heads over %d key heads of %d values make no model", r->path,
+                            c->n_heads, c->n_kv_heads, c->head_size);
 }
 
 /* ---- vision tower ----------------------------------------------------------- */
@@ -101,7 +105,8 @@ static void add_feature(sv_hf_config *c, sv_json_reader *r, json_int_t layer)
     if (r->status)
         return;
     if (after < 0 || after > c->v_layers || c->n_features == SV_HF_MAX_FEATURES) {
-        r->status = sv_fail(r->err, SVLM_ERR_FORMAT, "%s: vision layer %lld does not exist in a tower of %d", r->path,
+        r->status = sv_fail(r->err, SVLM_ERR_FORMAT,
+                            "%s: vision layer %lld does not exist in a tower of %d", r->path,
                             (long long)layer, c->v_layers);
         return;
     }
@@ -120,7 +125,8 @@ static void read_features(sv_hf_config *c, sv_json_reader *r, const char *key)
     }
     for (size_t i = 0; i < json_array_size(v); i++) {
         if (!json_is_integer(json_array_get(v, i)) && !r->status)
-            r->status = sv_fail(r->err, SVLM_ERR_FORMAT, "%s: \"%s\" is not a list of numbers", r->path, key);
+            r->status = sv_fail(r->err, SVLM_ERR_FORMAT, "%s: \"%s\" is not a list of numbers",
+                                r->path, key);
         add_feature(c, r, json_integer_value(json_array_get(v, i)));
     }
 }
@@ -135,16 +141,19 @@ static void read_pinpoints(sv_hf_config *c, sv_json_reader *r, int height_first)
     int *p = c->pinpoints, n = (int)json_array_size(list), symmetric = 1;
     if (!json_is_array(list) || n > SV_HF_MAX_PINPOINTS) {
         if (list && !json_is_null(list) && !r->status)
-            r->status = sv_fail(r->err, SVLM_ERR_FORMAT, "%s: \"image_grid_pinpoints\" is not a list of up to %d pairs",
+            r->status = sv_fail(r->err, SVLM_ERR_FORMAT,
+                                "%s: \"image_grid_pinpoints\" is not a list of up to %d pairs",
                                 r->path, SV_HF_MAX_PINPOINTS);
         return;
     }
     for (int i = 0; i < n; i++)
         for (int k = 0; k < 2; k++) {
-            json_int_t v = json_integer_value(json_array_get(json_array_get(list, (size_t)i), (size_t)k));
+            json_int_t v =
+                json_integer_value(json_array_get(json_array_get(list, (size_t)i), (size_t)k));
             if ((v < 1 || v > MAX_SIZE) && !r->status)
-                r->status = sv_fail(r->err, SVLM_ERR_FORMAT, "%s: image_grid_pinpoints %d is not a pair of sizes",
-                                    r->path, i);
+                r->status =
+                    sv_fail(r->err, SVLM_ERR_FORMAT,
+                            "%s: image_grid_pinpoints %d is not a pair of sizes", r->path, i);
             p[2 * i + k] = (int)v;
         }
     for (int i = 0; i < n; i++) {
@@ -173,7 +182,8 @@ static sv_json_reader inner(const sv_json_reader *r, const char *key)
 static void read_llava_hf(sv_hf_config *c, sv_json_reader *r)
 {
     static const char *const models[] = { "llava", "llava_next", NULL };
-    const char *model = sv_json_text(r, "model_type", ""), *act = sv_json_text(r, "projector_hidden_act", "gelu");
+    const char *model = sv_json_text(r, "model_type", ""),
+               *act = sv_json_text(r, "projector_hidden_act", "gelu");
     const char *strategy = sv_json_text(r, "vision_feature_select_strategy", "default");
     sv_json_reader text = inner(r, "text_config");
     read_text(c, &text);
@@ -212,7 +222,8 @@ static svlm_status read_tower_folder(sv_hf_config *c, const char *folder, svlm_e
 
 static void read_original(sv_hf_config *c, sv_json_reader *r, const char *vision)
 {
-    const char *tower = sv_json_text(r, "mm_vision_tower", ""), *projector = sv_json_text(r, "mm_projector_type", "linear");
+    const char *tower = sv_json_text(r, "mm_vision_tower", ""),
+               *projector = sv_json_text(r, "mm_projector_type", "linear");
     const char *select = sv_json_text(r, "mm_vision_select_feature", "patch");
     const char *merge = sv_json_text(r, "mm_patch_merge_type", "flat");
     sv_json_reader nothing = { NULL, r->path, SVLM_OK, r->err };
@@ -242,7 +253,8 @@ static void read_triple(float out[3], sv_json_reader *r, const char *key, const 
     for (size_t i = 0; i < 3; i++) {
         out[i] = v ? (float)json_number_value(json_array_get(v, i)) : fallback[i];
         if (v && (json_array_size(v) != 3 || !json_is_number(json_array_get(v, i))) && !r->status)
-            r->status = sv_fail(r->err, SVLM_ERR_FORMAT, "%s: \"%s\" is not a list of three numbers", r->path, key);
+            r->status = sv_fail(r->err, SVLM_ERR_FORMAT,
+                                "%s: \"%s\" is not a list of three numbers", r->path, key);
     }
 }
 
@@ -267,11 +279,13 @@ static int read_id(sv_json_reader *r, const char *key)
     const json_t *v = r->object ? json_object_get(r->object, key) : NULL;
     if (!json_is_array(v))
         return sv_json_int(r, key, -1, -1, INT_MAX);
-    json_int_t id = json_is_integer(json_array_get(v, 0)) ? json_integer_value(json_array_get(v, 0)) : -1;
+    json_int_t id =
+        json_is_integer(json_array_get(v, 0)) ? json_integer_value(json_array_get(v, 0)) : -1;
     return id >= 0 && id <= INT_MAX ? (int)id : -1;
 }
 
-static svlm_status read_tokens(sv_hf_config *c, const sv_json_reader *config, const char *folder, svlm_error *err)
+static svlm_status read_tokens(sv_hf_config *c, const sv_json_reader *config, const char *folder,
+                               svlm_error *err)
 {
     svlm_status st;
     sv_json_reader text = inner(config, "text_config");
@@ -291,7 +305,8 @@ static svlm_status read_tokens(sv_hf_config *c, const sv_json_reader *config, co
     return r.status;
 }
 
-svlm_status sv_hf_config_load(sv_hf_config *c, const char *folder, const char *vision, svlm_error *err)
+svlm_status sv_hf_config_load(sv_hf_config *c, const char *folder, const char *vision,
+                              svlm_error *err)
 {
     json_t *root;
     svlm_status st;
@@ -305,7 +320,8 @@ svlm_status sv_hf_config_load(sv_hf_config *c, const char *folder, const char *v
     else if (json_object_get(root, "mm_vision_tower"))
         read_original(c, &r, vision);
     else
-        unsupported(&r, "a model without text_config or mm_vision_tower:", sv_json_text(&r, "model_type", "unknown"));
+        unsupported(&r, "a model without text_config or mm_vision_tower:",
+                    sv_json_text(&r, "model_type", "unknown"));
     if (!(st = r.status) && !(st = read_tokens(c, &r, folder, err)))
         st = read_preprocessor(c, folder, err);
     sv_free(path);

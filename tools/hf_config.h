@@ -26,11 +26,12 @@ typedef struct sv_hf_config {
     /* text */
     int bos, eos, pad;                        /* -1: not said */
     int add_bos, add_eos;                     /* -1: not said */
-    json_t *tokenizer, *added;                /* tokenizer_config.json, added_tokens.json, or NULL */
+    json_t *tokenizer, *added; /* tokenizer_config.json, added_tokens.json, or NULL */
 } sv_hf_config;
 
 /* vision: another folder whose config.json describes the tower, or NULL. */
-svlm_status sv_hf_config_load(sv_hf_config *c, const char *folder, const char *vision, svlm_error *err);
+svlm_status sv_hf_config_load(sv_hf_config *c, const char *folder, const char *vision,
+                              svlm_error *err);
 void sv_hf_config_free(sv_hf_config *c);      /* all zero is fine */
 
 #endif

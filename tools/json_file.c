@@ -18,12 +18,15 @@ char *sv_path_join(const char *folder, const char *name)
     return path;
 }
 
-svlm_status sv_json_parse(json_t **out, const void *text, size_t n, const char *path, svlm_error *err)
+svlm_status sv_json_parse(json_t **out, const void *text, size_t n, const char *path,
+                          svlm_error *err)
 {
     json_error_t je;
     *out = json_loadb(text, n, JSON_REJECT_DUPLICATES, &je);
     if (!*out)
-        return sv_fail(err, json_error_code(&je) == json_error_out_of_memory ? SVLM_ERR_NOMEM : SVLM_ERR_FORMAT,
+        return sv_fail(err,
+                       json_error_code(&je) == json_error_out_of_memory ? SVLM_ERR_NOMEM
+                                                                        : SVLM_ERR_FORMAT,
                        "%s: line %d of its JSON: %s", path, je.line, je.text);
     if (json_is_object(*out))
         return SVLM_OK;
@@ -39,14 +42,16 @@ static svlm_status load(json_t **out, const char *path, svlm_error *err)
     if (st)
         return st;
     if (map.size > MAX_FILE)
-        st = sv_fail(err, SVLM_ERR_LIMIT, "%s: %zu bytes are too many for a JSON file", path, map.size);
+        st = sv_fail(err, SVLM_ERR_LIMIT, "%s: %zu bytes are too many for a JSON file", path,
+                     map.size);
     else
         st = sv_json_parse(out, map.data, map.size, path, err);
     sv_map_close(&map);
     return st;
 }
 
-svlm_status sv_json_load(json_t **out, const char *folder, const char *name, int optional, svlm_error *err)
+svlm_status sv_json_load(json_t **out, const char *folder, const char *name, int optional,
+                         svlm_error *err)
 {
     char *path = sv_path_join(folder, name);
     svlm_status st = SVLM_OK;

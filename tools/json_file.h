@@ -11,9 +11,11 @@
 char *sv_path_join(const char *folder, const char *name);
 
 /* n bytes as one object: no double keys, valid UTF-8, numbers that fit. */
-svlm_status sv_json_parse(json_t **out, const void *text, size_t n, const char *path, svlm_error *err);
+svlm_status sv_json_parse(json_t **out, const void *text, size_t n, const char *path,
+                          svlm_error *err);
 /* folder/name. *out is NULL with OK when it does not exist and is optional. */
-svlm_status sv_json_load(json_t **out, const char *folder, const char *name, int optional, svlm_error *err);
+svlm_status sv_json_load(json_t **out, const char *folder, const char *name, int optional,
+                         svlm_error *err);
 
 /* Reads members of an object and keeps the first failure. */
 typedef struct sv_json_reader {

@@ -21,13 +21,15 @@ typedef struct quantizing {
 static svlm_status refuse_same_file(const sv_quantize_job *job, svlm_error *err)
 {
     struct stat in, out;
-    if (stat(job->in, &in) || stat(job->out, &out) || in.st_dev != out.st_dev || in.st_ino != out.st_ino)
+    if (stat(job->in, &in) || stat(job->out, &out) || in.st_dev != out.st_dev ||
+        in.st_ino != out.st_ino)
         return SVLM_OK;
     return sv_fail(err, SVLM_ERR_ARG, "%s would replace its own source", job->out);
 }
 
 /* The first of a number per layer, where it is not the same for all. */
-static svlm_status read_count(const quantizing *q, sv_span arch, const char *what, uint32_t *out, svlm_error *err)
+static svlm_status read_count(const quantizing *q, sv_span arch, const char *what, uint32_t *out,
+                              svlm_error *err)
 {
     char key[200];
     sv_gguf_array a = { 0 };
@@ -57,9 +59,12 @@ static svlm_status read_model(quantizing *q, svlm_error *err)
     if ((st = read_count(q, arch, "attention.head_count_kv", &kv, err)))
         return st;
     if (!layers || !heads || !kv || layers > INT32_MAX || heads > INT32_MAX || kv > heads)
-        return sv_fail(err, SVLM_ERR_FORMAT, "%s: %" PRIu32 " layers with %" PRIu32 " heads and %" PRIu32
-                       " key heads make no model", q->job->in, layers, heads, kv);
-    q->model = (sv_mix_model){ (int)layers, (int)heads, (int)kv, !sv_gguf_find(&q->g, "output.weight") };
+        return sv_fail(err, SVLM_ERR_FORMAT,
+                       "%s: %" PRIu32 " layers with %" PRIu32 " heads and %" PRIu32
+                       " key heads make no model",
+                       q->job->in, layers, heads, kv);
+    q->model =
+        (sv_mix_model){(int)layers, (int)heads, (int)kv, !sv_gguf_find(&q->g, "output.weight")};
     return SVLM_OK;
 }
 
@@ -77,7 +82,8 @@ static sv_type type_of(const quantizing *q, const sv_gguf_tensor *t)
 
 static int is_replaced(sv_span key)
 {
-    static const char *const keys[] = { "general.file_type", "general.quantization_version", "general.alignment" };
+    static const char *const keys[] = {"general.file_type", "general.quantization_version",
+                                       "general.alignment"};
     for (int i = 0; i < 3; i++)
         if (key.n == strlen(keys[i]) && !memcmp(key.p, keys[i], key.n))
             return 1;
@@ -94,8 +100,10 @@ static svlm_status put_header(quantizing *q, svlm_error *err)
     for (size_t i = 0; i < q->g.n_tensors; i++) {
         const sv_gguf_tensor *t = &q->g.tensors[i];
         if (!is_float(t->type))
-            return sv_fail(err, SVLM_ERR_UNSUPPORTED, "%s is quantised already (tensor %s is %s); start from F16, "
-                           "BF16 or F32", q->job->in, t->name, sv_type_get(t->type)->name);
+            return sv_fail(err, SVLM_ERR_UNSUPPORTED,
+                           "%s is quantised already (tensor %s is %s); start from F16, "
+                           "BF16 or F32",
+                           q->job->in, t->name, sv_type_get(t->type)->name);
         sv_gguf_put_tensor(q->w, t->name, type_of(q, t), t->n_dims, t->dim);
     }
     return SVLM_OK;
@@ -106,14 +114,17 @@ static svlm_status recode_tensor(quantizing *q, size_t i, svlm_error *err)
     const sv_quantize_job *job = q->job;
     const sv_gguf_tensor *t = &q->g.tensors[i];
     sv_type type = type_of(q, t);
-    uint64_t n_values = t->dim[0] * t->dim[1] * t->dim[2] * t->dim[3], n_in = t->n_dims > 1 ? t->dim[0] : 1;
-    sv_recode_source s = { .name = t->name, .data = t->data, .type = t->type, .n_rows = n_values / n_in, .n_in = n_in };
+    uint64_t n_values = t->dim[0] * t->dim[1] * t->dim[2] * t->dim[3],
+             n_in = t->n_dims > 1 ? t->dim[0] : 1;
+    sv_recode_source s = {
+        .name = t->name, .data = t->data, .type = t->type, .n_rows = n_values / n_in, .n_in = n_in};
     sv_recode_error error;
     svlm_status st = sv_recode(q->w, &s, type, job->n_threads, job->verify ? &error : NULL, err);
     if (st)
         return st;
     sv_map_release(&q->map, t->data, (size_t)t->n_bytes);
-    if (job->step && job->step(job->user, i + 1, q->g.n_tensors, t, type, job->verify ? &error : NULL))
+    if (job->step &&
+        job->step(job->user, i + 1, q->g.n_tensors, t, type, job->verify ? &error : NULL))
         return sv_fail(err, SVLM_ERR_CANCELLED, "cancelled");
     return SVLM_OK;
 }
@@ -136,7 +147,8 @@ static svlm_status run(quantizing *q, svlm_error *err)
     return sv_gguf_commit(q->w, err);
 }
 
-svlm_status sv_quantize_file(const sv_quantize_job *job, sv_quantize_result *result, svlm_error *err)
+svlm_status sv_quantize_file(const sv_quantize_job *job, sv_quantize_result *result,
+                             svlm_error *err)
 {
     quantizing q = { .job = job, .map = { .fd = -1 } };
     svlm_status st = run(&q, err);

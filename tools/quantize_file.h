@@ -25,6 +25,7 @@ typedef struct sv_quantize_result {
 
 /* Language models and mmproj files in F32, F16 or BF16. The output appears under its name
  * only when complete. */
-svlm_status sv_quantize_file(const sv_quantize_job *job, sv_quantize_result *result, svlm_error *err);
+svlm_status sv_quantize_file(const sv_quantize_job *job, sv_quantize_result *result,
+                             svlm_error *err);
 
 #endif

@@ -61,7 +61,8 @@ static void recode_piece(void *arg, int task, int thread)
     const sv_recode_source *s = r->s;
     uint64_t at = r->first + (uint64_t)task * r->piece_rows;
     uint64_t n_rows = s->n_rows - at < r->piece_rows ? s->n_rows - at : r->piece_rows;
-    size_t n_in = (size_t)s->n_in, n = (size_t)n_rows * n_in, row_bytes = sv_type_bytes(s->type, n_in);
+    size_t n_in = (size_t)s->n_in, n = (size_t)n_rows * n_in,
+           row_bytes = sv_type_bytes(s->type, n_in);
     float *x = r->floats + (size_t)thread * 2 * (size_t)r->piece_rows * n_in;
     uint8_t *out = r->out + sv_type_bytes(r->type, (size_t)task * (size_t)r->piece_rows * n_in);
     if (!s->head_rows)
@@ -79,8 +80,8 @@ static void recode_piece(void *arg, int task, int thread)
     }
 }
 
-static svlm_status recode_all(recoding *r, sv_gguf_writer *w, int n_threads, sv_recode_error *measured,
-                              svlm_error *err)
+static svlm_status recode_all(recoding *r, sv_gguf_writer *w, int n_threads,
+                              sv_recode_error *measured, svlm_error *err)
 {
     const sv_recode_source *s = r->s;
     sv_recode_error sum = { 0, 0 };
@@ -91,13 +92,16 @@ static svlm_status recode_all(recoding *r, sv_gguf_writer *w, int n_threads, sv_
         sv_parallel(n_threads, n_pieces, recode_piece, r);
         for (int i = 0; i < n_pieces; i++) {
             if (r->bad[i])
-                return sv_fail(err, SVLM_ERR_FORMAT, "tensor %s: rows from %" PRIu64 " on hold NaN, infinity or "
-                               "values too large for %s", s->name, r->first + (uint64_t)i * r->piece_rows,
+                return sv_fail(err, SVLM_ERR_FORMAT,
+                               "tensor %s: rows from %" PRIu64 " on hold NaN, infinity or "
+                               "values too large for %s",
+                               s->name, r->first + (uint64_t)i * r->piece_rows,
                                sv_type_get(r->type)->name);
             sum.error += r->errors[i].error;
             sum.energy += r->errors[i].energy;
         }
-        svlm_status st = sv_gguf_write(w, r->out, sv_type_bytes(r->type, (size_t)(n_rows * s->n_in)), err);
+        svlm_status st =
+            sv_gguf_write(w, r->out, sv_type_bytes(r->type, (size_t)(n_rows * s->n_in)), err);
         if (st)
             return st;
     }
@@ -111,7 +115,8 @@ svlm_status sv_recode(sv_gguf_writer *w, const sv_recode_source *s, sv_type type
 {
     svlm_status st;
     if (s->n_in > MAX_ROW)
-        return sv_fail(err, SVLM_ERR_LIMIT, "tensor %s: rows of %" PRIu64 " values are too long", s->name, s->n_in);
+        return sv_fail(err, SVLM_ERR_LIMIT, "tensor %s: rows of %" PRIu64 " values are too long",
+                       s->name, s->n_in);
     recoding r = { .s = s, .k = sv_kernels_get(), .type = type, .measure = measured != NULL };
     r.piece_rows = s->n_in < PIECE ? PIECE / s->n_in : 1;
     size_t n = (size_t)(r.piece_rows * s->n_in), n_pieces = (size_t)n_threads * PIECES_PER_THREAD;

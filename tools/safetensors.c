@@ -15,10 +15,12 @@
  * times its size. */
 enum { MAX_HEADER = 16 << 20, MAX_SHARDS = 1000 };
 
-static const struct { const char *name; int bytes, type; } dtypes[] = {
-    { "F32", 4, SV_F32 }, { "F16", 2, SV_F16 }, { "BF16", 2, SV_BF16 }, { "F64", 8, -1 }, { "I64", 8, -1 },
-    { "U64", 8, -1 }, { "I32", 4, -1 }, { "U32", 4, -1 }, { "I16", 2, -1 }, { "U16", 2, -1 }, { "I8", 1, -1 },
-    { "U8", 1, -1 }, { "BOOL", 1, -1 }, { "F8_E4M3", 1, -1 }, { "F8_E5M2", 1, -1 },
+static const struct { const char *name; int bytes, type;
+} dtypes[] = {
+    {"F32", 4, SV_F32}, {"F16", 2, SV_F16}, {"BF16", 2, SV_BF16}, {"F64", 8, -1},
+    {"I64", 8, -1},     {"U64", 8, -1},     {"I32", 4, -1},       {"U32", 4, -1},
+    {"I16", 2, -1},     {"U16", 2, -1},     {"I8", 1, -1},        {"U8", 1, -1},
+    {"BOOL", 1, -1},    {"F8_E4M3", 1, -1}, {"F8_E5M2", 1, -1},
 };
 
 /* ---- one tensor ------------------------------------------------------------- */
@@ -38,8 +40,8 @@ static int get_size(const json_t *v, uint64_t *out)
 }
 
 /* The bytes that dtype and shape ask for. */
-static svlm_status read_shape(const sv_shard *f, sv_st_tensor *t, const json_t *entry, uint64_t *n_bytes,
-                              svlm_error *err)
+static svlm_status read_shape(const sv_shard *f, sv_st_tensor *t, const json_t *entry,
+                              uint64_t *n_bytes, svlm_error *err)
 {
     const json_t *shape = json_object_get(entry, "shape");
     size_t kind = 0;
@@ -49,7 +51,8 @@ static svlm_status read_shape(const sv_shard *f, sv_st_tensor *t, const json_t *
     while (kind < sizeof dtypes / sizeof *dtypes && strcmp(dtypes[kind].name, t->dtype))
         kind++;
     if (kind == sizeof dtypes / sizeof *dtypes)
-        return sv_fail(err, SVLM_ERR_UNSUPPORTED, "%s: tensor %s: dtype %s is unknown", f->map.path, t->name, t->dtype);
+        return sv_fail(err, SVLM_ERR_UNSUPPORTED, "%s: tensor %s: dtype %s is unknown", f->map.path,
+                       t->name, t->dtype);
     t->type = dtypes[kind].type;
     if (!json_is_array(shape) || json_array_size(shape) > SV_ST_MAX_DIMS)
         return bad(f, t->name, "its shape is not a list of up to 8 sizes", err);
@@ -65,15 +68,16 @@ static svlm_status read_shape(const sv_shard *f, sv_st_tensor *t, const json_t *
     return SVLM_OK;
 }
 
-static svlm_status read_entry(const sv_shard *f, sv_st_tensor *t, const json_t *entry, const uint8_t *data,
-                              uint64_t n_data, svlm_error *err)
+static svlm_status read_entry(const sv_shard *f, sv_st_tensor *t, const json_t *entry,
+                              const uint8_t *data, uint64_t n_data, svlm_error *err)
 {
     const json_t *offsets = json_object_get(entry, "data_offsets");
     uint64_t n_bytes = 0, begin = 0, end = 0;
     svlm_status st = read_shape(f, t, entry, &n_bytes, err);
     if (st)
         return st;
-    if (!json_is_array(offsets) || json_array_size(offsets) != 2 || !get_size(json_array_get(offsets, 0), &begin) ||
+    if (!json_is_array(offsets) || json_array_size(offsets) != 2 ||
+        !get_size(json_array_get(offsets, 0), &begin) ||
         !get_size(json_array_get(offsets, 1), &end))
         return bad(f, t->name, "its data_offsets are not two whole numbers", err);
     if (begin > end || end > n_data)
@@ -96,18 +100,20 @@ static int by_data(const void *a, const void *b)
 }
 
 /* Sorts by place; the data must be used up exactly. */
-static svlm_status check_tiling(const sv_shard *f, sv_st_tensor *t, size_t n, const uint8_t *data, svlm_error *err)
+static svlm_status check_tiling(const sv_shard *f, sv_st_tensor *t, size_t n, const uint8_t *data,
+                                svlm_error *err)
 {
     const uint8_t *at = data;
     qsort(t, n, sizeof *t, by_data);
     for (size_t i = 0; i < n; i++) {
         if (t[i].data != at)
-            return bad(f, t[i].name, t[i].data < at ? "it overlaps another" : "there is a gap before it", err);
+            return bad(f, t[i].name,
+                       t[i].data < at ? "it overlaps another" : "there is a gap before it", err);
         at += t[i].n_bytes;
     }
     if (at != f->map.data + f->map.size)
-        return sv_fail(err, SVLM_ERR_FORMAT, "%s: %zu bytes at its end belong to no tensor", f->map.path,
-                       (size_t)(f->map.data + f->map.size - at));
+        return sv_fail(err, SVLM_ERR_FORMAT, "%s: %zu bytes at its end belong to no tensor",
+                       f->map.path, (size_t)(f->map.data + f->map.size - at));
     return SVLM_OK;
 }
 
@@ -121,10 +127,13 @@ static svlm_status open_header(sv_shard *f, uint64_t *n_header, svlm_error *err)
     for (int i = 0; i < 8; i++)
         n |= (uint64_t)p[i] << 8 * i;
     if (n < 2 || n > f->map.size - 8)
-        return sv_fail(err, SVLM_ERR_FORMAT, "%s: a header of %" PRIu64 " bytes does not fit the file; is it "
-                       "safetensors?", path, n);
+        return sv_fail(err, SVLM_ERR_FORMAT,
+                       "%s: a header of %" PRIu64 " bytes does not fit the file; is it "
+                       "safetensors?",
+                       path, n);
     if (n > MAX_HEADER)
-        return sv_fail(err, SVLM_ERR_LIMIT, "%s: its header of %" PRIu64 " bytes is larger than %d", path, n, MAX_HEADER);
+        return sv_fail(err, SVLM_ERR_LIMIT, "%s: its header of %" PRIu64 " bytes is larger than %d",
+                       path, n, MAX_HEADER);
     if (p[8] != '{')
         return sv_fail(err, SVLM_ERR_FORMAT, "%s: its header does not begin with {", path);
     *n_header = n;
@@ -181,7 +190,8 @@ static svlm_status sort_names(sv_safetensors *s, const char *folder, svlm_error 
     qsort(s->tensors, s->n_tensors, sizeof *s->tensors, by_name);
     for (size_t i = 1; i < s->n_tensors; i++)
         if (!by_name(&s->tensors[i - 1], &s->tensors[i]))
-            return sv_fail(err, SVLM_ERR_FORMAT, "%s: tensor %s is in two shards", folder, s->tensors[i].name);
+            return sv_fail(err, SVLM_ERR_FORMAT, "%s: tensor %s is in two shards", folder,
+                           s->tensors[i].name);
     return SVLM_OK;
 }
 
@@ -198,10 +208,12 @@ static int is_open(const sv_safetensors *s, const char *path)
     return 0;
 }
 
-static svlm_status open_named(sv_safetensors *s, const char *folder, const char *name, svlm_error *err)
+static svlm_status open_named(sv_safetensors *s, const char *folder, const char *name,
+                              svlm_error *err)
 {
     if (!name || !is_plain_name(name))
-        return sv_fail(err, SVLM_ERR_FORMAT, "%s: the index names the shard \"%s\", which is not a file beside it",
+        return sv_fail(err, SVLM_ERR_FORMAT,
+                       "%s: the index names the shard \"%s\", which is not a file beside it",
                        folder, name ? name : "(no text)");
     char *path = sv_path_join(folder, name);
     svlm_status st = SVLM_OK;
@@ -209,7 +221,8 @@ static svlm_status open_named(sv_safetensors *s, const char *folder, const char 
         return sv_fail(err, SVLM_ERR_NOMEM, "no memory for a file name");
     if (!is_open(s, path)) {
         if (s->n_shards == MAX_SHARDS)
-            st = sv_fail(err, SVLM_ERR_LIMIT, "%s: the index names more than %d shards", folder, MAX_SHARDS);
+            st = sv_fail(err, SVLM_ERR_LIMIT, "%s: the index names more than %d shards", folder,
+                         MAX_SHARDS);
         else
             st = open_shard(s, path, err);
     }
@@ -218,7 +231,8 @@ static svlm_status open_named(sv_safetensors *s, const char *folder, const char 
 }
 
 /* Each tensor the index promises must be in the shard it names. */
-static svlm_status check_map(const sv_safetensors *s, const char *folder, json_t *weight_map, svlm_error *err)
+static svlm_status check_map(const sv_safetensors *s, const char *folder, json_t *weight_map,
+                             svlm_error *err)
 {
     const char *name;
     json_t *file;
@@ -228,19 +242,22 @@ static svlm_status check_map(const sv_safetensors *s, const char *folder, json_t
         const char *path = t ? s->shards[t->shard].map.path : "";
         size_t n = strlen(path), m = strlen(json_string_value(file));
         if (n < m || strcmp(path + n - m, json_string_value(file)))
-            return sv_fail(err, SVLM_ERR_FORMAT, "%s: tensor %s is not in %s, where the index says it is", folder,
-                           name, json_string_value(file));
+            return sv_fail(err, SVLM_ERR_FORMAT,
+                           "%s: tensor %s is not in %s, where the index says it is", folder, name,
+                           json_string_value(file));
     }
     return SVLM_OK;
 }
 
-static svlm_status open_index(sv_safetensors *s, const char *folder, const json_t *index, svlm_error *err)
+static svlm_status open_index(sv_safetensors *s, const char *folder, const json_t *index,
+                              svlm_error *err)
 {
     json_t *weight_map = json_object_get(index, "weight_map"), *file;
     const char *name;
     svlm_status st;
     if (!json_is_object(weight_map))
-        return sv_fail(err, SVLM_ERR_FORMAT, "%s: model.safetensors.index.json has no weight_map", folder);
+        return sv_fail(err, SVLM_ERR_FORMAT, "%s: model.safetensors.index.json has no weight_map",
+                       folder);
     json_object_foreach(weight_map, name, file)
         if ((st = open_named(s, folder, json_string_value(file), err)))
             return st;
@@ -262,8 +279,10 @@ static svlm_status open_single(sv_safetensors *s, const char *folder, svlm_error
     svlm_status st;
     if (!has_file(folder, "model.safetensors") &&
         (has_file(folder, "pytorch_model.bin") || has_file(folder, "pytorch_model.bin.index.json")))
-        return sv_fail(err, SVLM_ERR_UNSUPPORTED, "%s holds PyTorch pickles, which are programs and not read here; "
-                       "save the model as safetensors first", folder);
+        return sv_fail(err, SVLM_ERR_UNSUPPORTED,
+                       "%s holds PyTorch pickles, which are programs and not read here; "
+                       "save the model as safetensors first",
+                       folder);
     if ((st = open_named(s, folder, "model.safetensors", err)))
         return st;
     return sort_names(s, folder, err);

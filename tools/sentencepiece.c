@@ -108,8 +108,8 @@ static svlm_status read_trainer(sv_sentencepiece *sp, sv_span message, svlm_erro
     if (r.bad)
         return sv_fail(err, SVLM_ERR_FORMAT, "%s: its settings are damaged", sp->map.path);
     if (model != BPE)
-        return sv_fail(err, SVLM_ERR_UNSUPPORTED, "%s is not a byte-pair model (kind %d)", sp->map.path,
-                       id_of(model));
+        return sv_fail(err, SVLM_ERR_UNSUPPORTED, "%s is not a byte-pair model (kind %d)",
+                       sp->map.path, id_of(model));
     return SVLM_OK;
 }
 
@@ -130,7 +130,8 @@ static svlm_status allocate(sv_sentencepiece *sp, svlm_error *err)
     while (next_field(&r, &f))
         n += f.number == 1 && f.shape == BYTES;
     if (r.bad || !n)
-        return sv_fail(err, SVLM_ERR_FORMAT, "%s is not a SentencePiece model, or damaged", sp->map.path);
+        return sv_fail(err, SVLM_ERR_FORMAT, "%s is not a SentencePiece model, or damaged",
+                       sp->map.path);
     sp->texts = sv_calloc(SV_MEM_TEMP, n, sizeof *sp->texts);
     sp->scores = sv_calloc(SV_MEM_TEMP, n, sizeof *sp->scores);
     sp->types = sv_calloc(SV_MEM_TEMP, n, sizeof *sp->types);
@@ -156,7 +157,8 @@ static svlm_status read_model(sv_sentencepiece *sp, svlm_error *err)
             read_normalizer(sp, f.bytes);
     }
     if (!st && !trained)
-        return sv_fail(err, SVLM_ERR_FORMAT, "%s does not say what kind of model it is", sp->map.path);
+        return sv_fail(err, SVLM_ERR_FORMAT, "%s does not say what kind of model it is",
+                       sp->map.path);
     return st;
 }
 

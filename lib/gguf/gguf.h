@@ -53,7 +53,8 @@ svlm_status sv_gguf_opt_f32(const sv_gguf *g, const char *key, float *out, svlm_
 svlm_status sv_gguf_opt_bool(const sv_gguf *g, const char *key, int *out, svlm_error *err);
 svlm_status sv_gguf_get_str(const sv_gguf *g, const char *key, sv_span *out, svlm_error *err);
 svlm_status sv_gguf_opt_str(const sv_gguf *g, const char *key, sv_span *out, svlm_error *err);
-svlm_status sv_gguf_opt_array(const sv_gguf *g, const char *key, sv_gguf_array *out, svlm_error *err);
+svlm_status sv_gguf_opt_array(const sv_gguf *g, const char *key, sv_gguf_array *out,
+                              svlm_error *err);
 /* Element i of a numeric array; bounds and type were checked at parse time. */
 double sv_gguf_number(const sv_gguf_array *a, uint64_t i);
 /* Walks a string array: start with *at = a->data. */

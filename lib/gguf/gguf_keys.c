@@ -51,10 +51,12 @@ static svlm_status read_name(const sv_gguf *g, sv_cursor *r, struct sv_gguf_key 
     if (k->name.n == 0)
         return sv_fail(err, SVLM_ERR_FORMAT, "%s: key %zu has no name", path, i);
     if (k->name.n > MAX_KEY_NAME)
-        return sv_fail(err, SVLM_ERR_FORMAT, "%s: the name of key %zu has %zu bytes, at most %d are allowed",
-                       path, i, k->name.n, MAX_KEY_NAME);
+        return sv_fail(err, SVLM_ERR_FORMAT,
+                       "%s: the name of key %zu has %zu bytes, at most %d are allowed", path, i,
+                       k->name.n, MAX_KEY_NAME);
     if (memchr(k->name.p, 0, k->name.n))
-        return sv_fail(err, SVLM_ERR_FORMAT, "%s: the name of key %zu contains a zero byte", path, i);
+        return sv_fail(err, SVLM_ERR_FORMAT, "%s: the name of key %zu contains a zero byte", path,
+                       i);
     return SVLM_OK;
 }
 
@@ -72,7 +74,8 @@ static void skip_values(sv_cursor *r, uint32_t type, uint64_t n)
         sv_read_string(r);
 }
 
-static svlm_status read_value(const sv_gguf *g, sv_cursor *r, struct sv_gguf_key *k, svlm_error *err)
+static svlm_status read_value(const sv_gguf *g, sv_cursor *r, struct sv_gguf_key *k,
+                              svlm_error *err)
 {
     const char *path = g->map->path;
     sv_gguf_array *v = &k->value;
@@ -86,20 +89,21 @@ static svlm_status read_value(const sv_gguf *g, sv_cursor *r, struct sv_gguf_key
                            shown(k->name), k->name.p);
     }
     if (v->type >= SV_GGUF_N_TYPES)
-        return sv_fail(err, SVLM_ERR_FORMAT, "%s: key %.*s has the unknown value type %" PRIu32, path,
-                       shown(k->name), k->name.p, v->type);
+        return sv_fail(err, SVLM_ERR_FORMAT, "%s: key %.*s has the unknown value type %" PRIu32,
+                       path, shown(k->name), k->name.p, v->type);
     v->data = r->p;
     skip_values(r, v->type, v->n);
     v->end = r->p;
     if (r->bad)
-        return sv_fail(err, SVLM_ERR_FORMAT, "%s: the file ends in the value of key %.*s (%s)", path,
-                       shown(k->name), k->name.p, sv_gguf_type_name(k->type));
+        return sv_fail(err, SVLM_ERR_FORMAT, "%s: the file ends in the value of key %.*s (%s)",
+                       path, shown(k->name), k->name.p, sv_gguf_type_name(k->type));
     return SVLM_OK;
 }
 
 static int by_name(const void *a, const void *b)
 {
-    return sv_span_cmp(((const struct sv_gguf_key *)a)->name, ((const struct sv_gguf_key *)b)->name);
+    return sv_span_cmp(((const struct sv_gguf_key *)a)->name,
+                       ((const struct sv_gguf_key *)b)->name);
 }
 
 svlm_status sv_gguf_read_keys(sv_gguf *g, sv_cursor *r, svlm_error *err)
@@ -198,7 +202,8 @@ svlm_status sv_gguf_opt_f32(const sv_gguf *g, const char *key, float *out, svlm_
         return wrong_type(g, k, "f32", err);
     double v = sv_gguf_number(&k->value, 0);
     if (isfinite(v) && fabs(v) > 3.4028234663852886e38)
-        return sv_fail(err, SVLM_ERR_FORMAT, "%s: key %s is %g, outside the range of f32", g->map->path, key, v);
+        return sv_fail(err, SVLM_ERR_FORMAT, "%s: key %s is %g, outside the range of f32",
+                       g->map->path, key, v);
     *out = (float)v;
     return SVLM_OK;
 }
@@ -218,8 +223,8 @@ svlm_status sv_gguf_opt_bool(const sv_gguf *g, const char *key, int *out, svlm_e
     if (k->type != SV_GGUF_BOOL && !integer_of(k, &v, &negative))
         return wrong_type(g, k, "bool", err);
     if (negative || v > 1)
-        return sv_fail(err, SVLM_ERR_FORMAT, "%s: key %s is %s%" PRIu64 ", neither 0 nor 1", g->map->path,
-                       key, negative ? "-" : "", v);
+        return sv_fail(err, SVLM_ERR_FORMAT, "%s: key %s is %s%" PRIu64 ", neither 0 nor 1",
+                       g->map->path, key, negative ? "-" : "", v);
     *out = (int)v;
     return SVLM_OK;
 }
@@ -241,7 +246,8 @@ svlm_status sv_gguf_get_str(const sv_gguf *g, const char *key, sv_span *out, svl
     return find(g, key) ? sv_gguf_opt_str(g, key, out, err) : missing(g, key, err);
 }
 
-svlm_status sv_gguf_opt_array(const sv_gguf *g, const char *key, sv_gguf_array *out, svlm_error *err)
+svlm_status sv_gguf_opt_array(const sv_gguf *g, const char *key, sv_gguf_array *out,
+                              svlm_error *err)
 {
     const struct sv_gguf_key *k = find(g, key);
     if (!k)

@@ -54,9 +54,10 @@ static svlm_status check_version(const sv_gguf *g, svlm_error *err)
         return sv_fail(err, SVLM_ERR_UNSUPPORTED, "%s has the wrong byte order (big-endian)", path);
     if (g->version == 1)
         return sv_fail(err, SVLM_ERR_UNSUPPORTED,
-                       "%s: GGUF version 1 is not supported, only 2 and 3; convert the model anew", path);
-    return sv_fail(err, SVLM_ERR_UNSUPPORTED, "%s: GGUF version %" PRIu32 " is not supported, only 2 and 3",
-                   path, g->version);
+                       "%s: GGUF version 1 is not supported, only 2 and 3; convert the model anew",
+                       path);
+    return sv_fail(err, SVLM_ERR_UNSUPPORTED,
+                   "%s: GGUF version %" PRIu32 " is not supported, only 2 and 3", path, g->version);
 }
 
 /* Reads the counts and proves that the bytes that follow could hold them. */
@@ -65,8 +66,10 @@ static svlm_status read_counts(sv_gguf *g, sv_cursor *r, svlm_error *err)
     uint64_t n_tensors = sv_read_u64(r), n_keys = sv_read_u64(r);
     size_t left = sv_cursor_left(r);
     if (r->bad || n_tensors > left / MIN_TENSOR || n_keys > left / MIN_KEY)
-        return sv_fail(err, SVLM_ERR_FORMAT, "%s: the header is cut short or absurd (%" PRIu64
-                       " tensors and %" PRIu64 " keys in %zu bytes)", g->map->path, n_tensors, n_keys, left);
+        return sv_fail(err, SVLM_ERR_FORMAT,
+                       "%s: the header is cut short or absurd (%" PRIu64 " tensors and %" PRIu64
+                       " keys in %zu bytes)",
+                       g->map->path, n_tensors, n_keys, left);
     if (n_tensors > MAX_TENSORS || n_keys > MAX_KEYS)
         return sv_fail(err, SVLM_ERR_LIMIT, "%s: %" PRIu64 " tensors and %" PRIu64
                        " keys are more than the limits, %d and %d", g->map->path, n_tensors, n_keys,
@@ -85,9 +88,10 @@ static svlm_status refuse_split(const sv_gguf *g, svlm_error *err)
         return st;
     if (count < 2)
         return SVLM_OK;
-    return sv_fail(err, SVLM_ERR_UNSUPPORTED, "%s is part %" PRIu64 " of a model split into %" PRIu32
-                   " files; join them first (llama-gguf-split --merge)", g->map->path,
-                   (uint64_t)no + 1, count);
+    return sv_fail(err, SVLM_ERR_UNSUPPORTED,
+                   "%s is part %" PRIu64 " of a model split into %" PRIu32
+                   " files; join them first (llama-gguf-split --merge)",
+                   g->map->path, (uint64_t)no + 1, count);
 }
 
 svlm_status sv_gguf_parse(sv_gguf *g, const sv_map *map, svlm_error *err)

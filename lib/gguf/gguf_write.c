@@ -47,7 +47,8 @@ static svlm_status open_temporary(sv_gguf_writer *w, svlm_error *err)
     int fd = open(w->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (fd >= 0 && (w->file = fdopen(fd, "wb")))
         return SVLM_OK;
-    svlm_status st = sv_fail(err, SVLM_ERR_IO, "cannot create %s: %s", w->temporary, strerror(errno));
+    svlm_status st =
+        sv_fail(err, SVLM_ERR_IO, "cannot create %s: %s", w->temporary, strerror(errno));
     if (fd >= 0)
         close(fd);
     return st;
@@ -161,7 +162,8 @@ void sv_gguf_put_str(sv_gguf_writer *w, const char *key, const char *text)
     append_text(w, text, strlen(text));
 }
 
-void sv_gguf_put_array(sv_gguf_writer *w, const char *key, sv_gguf_type type, const void *v, size_t n)
+void sv_gguf_put_array(sv_gguf_writer *w, const char *key, sv_gguf_type type, const void *v,
+                       size_t n)
 {
     begin_array(w, key, type, n);
     append(w, v, n * sv_gguf_type_bytes(type));
@@ -205,7 +207,8 @@ static int grow_tensors(sv_gguf_writer *w)
     return 1;
 }
 
-void sv_gguf_put_tensor(sv_gguf_writer *w, const char *name, sv_type type, int n_dims, const uint64_t *dim)
+void sv_gguf_put_tensor(sv_gguf_writer *w, const char *name, sv_type type, int n_dims,
+                        const uint64_t *dim)
 {
     assert(!w->header_written && strlen(name) <= MAX_NAME && n_dims >= 1 && n_dims <= 4);
     char *copy = sv_strdup(SV_MEM_TEMP, name);

@@ -22,12 +22,14 @@ void sv_gguf_put_f32(sv_gguf_writer *w, const char *key, float v);
 void sv_gguf_put_bool(sv_gguf_writer *w, const char *key, int v);
 void sv_gguf_put_str(sv_gguf_writer *w, const char *key, const char *text);
 /* n numbers of a type, little-endian as in memory. */
-void sv_gguf_put_array(sv_gguf_writer *w, const char *key, sv_gguf_type type, const void *v, size_t n);
+void sv_gguf_put_array(sv_gguf_writer *w, const char *key, sv_gguf_type type, const void *v,
+                       size_t n);
 void sv_gguf_put_strings(sv_gguf_writer *w, const char *key, const sv_span *texts, size_t n);
 /* A key of another file, as it is there. */
 void sv_gguf_put_copy(sv_gguf_writer *w, const struct sv_gguf_key *k);
 /* dim[0] is the innermost and a multiple of the type's block. */
-void sv_gguf_put_tensor(sv_gguf_writer *w, const char *name, sv_type type, int n_dims, const uint64_t *dim);
+void sv_gguf_put_tensor(sv_gguf_writer *w, const char *name, sv_type type, int n_dims,
+                        const uint64_t *dim);
 
 /* The tensors put so far, in order; data is NULL. */
 size_t sv_gguf_n_tensors(const sv_gguf_writer *w);

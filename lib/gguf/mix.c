@@ -8,7 +8,15 @@
 #include <strings.h>
 
 /* Which layers get a matrix's better type. */
-typedef enum part { NO_LAYER, ALL_LAYERS, MORE_BITS, FIRST_EIGHTH, FIRST_SIXTEENTH, FIRST_TWO, FIRST_FOUR } part;
+typedef enum part {
+    NO_LAYER,
+    ALL_LAYERS,
+    MORE_BITS,
+    FIRST_EIGHTH,
+    FIRST_SIXTEENTH,
+    FIRST_TWO,
+    FIRST_FOUR
+} part;
 
 typedef struct better { part layers; sv_type type, elsewhere; } better;
 
@@ -94,7 +102,9 @@ static int chosen(part layers, int layer, int n)
 
 static sv_type better_type(const sv_mix *m, const better *b, int layer, int n_layers)
 {
-    return b->layers == NO_LAYER ? m->base : chosen(b->layers, layer, n_layers) ? b->type : b->elsewhere;
+    return b->layers == NO_LAYER                ? m->base
+           : chosen(b->layers, layer, n_layers) ? b->type
+                                                : b->elsewhere;
 }
 
 /* The type intended for a matrix, whatever its rows. */
@@ -138,7 +148,8 @@ static int is_matrix(const char *name, int n_dims)
     return n_dims >= 2 && n >= 7 && !strcmp(name + n - 7, ".weight") && !strstr(name, "norm");
 }
 
-sv_type sv_mix_type(const sv_mix *m, const sv_mix_model *model, const char *name, int n_dims, uint64_t n_in)
+sv_type sv_mix_type(const sv_mix *m, const sv_mix_model *model, const char *name, int n_dims,
+                    uint64_t n_in)
 {
     return is_matrix(name, n_dims) ? fitting(intended(m, model, name), n_in) : SV_F32;
 }

@@ -21,7 +21,8 @@ typedef struct sv_mix_model { int n_layers, n_heads, n_kv_heads, tied; } sv_mix_
 /* For a tensor of a language model with n_dims dimensions, the innermost of
  * n_in: norms and biases stay F32, and where rows do not fit the blocks of
  * the intended type a smaller block with more bits takes its place. */
-sv_type sv_mix_type(const sv_mix *m, const sv_mix_model *model, const char *name, int n_dims, uint64_t n_in);
+sv_type sv_mix_type(const sv_mix *m, const sv_mix_model *model, const char *name, int n_dims,
+                    uint64_t n_in);
 /* For a tensor of a vision tower and projector: the matrices of the blocks and of
  * the projector; patches and positions in half precision at most. */
 sv_type sv_mix_vision_type(const sv_mix *m, const char *name, int n_dims, uint64_t n_in);

@@ -93,7 +93,8 @@ static void quantize_q8_0(uint8_t *out, const float *x)
 
 /* ---- IQ4_NL: sixteen steps that lie closer together around 0 ------------------ */
 
-static const int8_t steps[16] = { -127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113 };
+static const int8_t steps[16] = {-127, -104, -83, -65, -49, -35, -22, -10,
+                                 1,    13,   25,  38,  53,  69,  89,  113};
 
 static int nearest_step(float v)
 {
@@ -114,7 +115,8 @@ static float try_steps(const float *x, const float *w, float inverse, float *gai
         for (int l = 0; l < LANES; l++)
             q[l] = steps[0];
         for (int s = 0; s < 15; s++) {
-            float edge = 0.5f * (float)(steps[s] + steps[s + 1]), gap = (float)(steps[s + 1] - steps[s]);
+            float edge = 0.5f * (float)(steps[s] + steps[s + 1]),
+                  gap = (float)(steps[s + 1] - steps[s]);
             for (int l = 0; l < LANES; l++)
                 q[l] += x[i + l] * inverse > edge ? gap : 0;
         }

@@ -84,8 +84,8 @@ typedef struct sums { float w, x, xx; } sums;
 typedef struct affine_fit { sv_affine a; float error; } affine_fit;
 
 /* Rounds with the given start and solves the two normal equations for d and m. */
-static affine_fit try_affine(const float *x, const float *w, int n, const sums *s, float inverse, float m,
-                             float hi, int m_below_zero)
+static affine_fit try_affine(const float *x, const float *w, int n, const sums *s, float inverse,
+                             float m, float hi, int m_below_zero)
 {
     float vq[LANES] = { 0 }, vqq[LANES] = { 0 }, vxq[LANES] = { 0 };
     for (int i = 0; i < n; i += LANES)
@@ -106,7 +106,8 @@ static affine_fit try_affine(const float *x, const float *w, int n, const sums *
         a.d = qq > 0 ? xq / qq : 0;
     }
     /* sum w (x - d q - m)^2, multiplied out */
-    float error = s->xx + a.d * a.d * qq + a.m * a.m * s->w - 2 * (a.d * xq + a.m * s->x - a.d * a.m * q);
+    float error =
+        s->xx + a.d * a.d * qq + a.m * a.m * s->w - 2 * (a.d * xq + a.m * s->x - a.d * a.m * q);
     return (affine_fit){ a, error };
 }
 

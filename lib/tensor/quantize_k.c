@@ -44,7 +44,8 @@ static float half_of(float f)
 
 /* Rounds all values for the scales in b; returns the best common d for them, and in
  * *error the weighted squared error with b->d. */
-static float round_scaled(scaled *b, const float *x, const float *w, const scaled_kind *k, float *error)
+static float round_scaled(scaled *b, const float *x, const float *w, const scaled_kind *k,
+                          float *error)
 {
     float xs = 0, ss = 0, e = 0;
     for (int g = 0; g < BLOCK / 16; g++) {
@@ -128,11 +129,14 @@ typedef struct offset {
     int q[BLOCK];
 } offset;
 
-typedef struct offset_kind { int n_group, hi, top; } offset_kind;       /* top: of scales and minima */
+typedef struct offset_kind {
+    int n_group, hi, top;
+} offset_kind; /* top: of scales and minima */
 
 /* Rounds all values for the scales and minima in b; returns the best d and dmin for
  * them (as d and -m), and in *error the weighted squared error with those of b. */
-static sv_affine round_offset(offset *b, const float *x, const float *w, const offset_kind *k, float *error)
+static sv_affine round_offset(offset *b, const float *x, const float *w, const offset_kind *k,
+                              float *error)
 {
     float ss = 0, sm = 0, mm = 0, xs = 0, xm = 0, e = 0;
     for (int i = 0; i < BLOCK; i++) {
@@ -140,7 +144,8 @@ static sv_affine round_offset(offset *b, const float *x, const float *w, const o
         float d = b->d * (float)b->scale[g], m = b->dmin * (float)b->min[g];
         if (i % k->n_group == 0)
             sv_round_all(b->q + i, x + i, k->n_group, d, -m, 0, k->hi);
-        float s = (float)(b->scale[g] * b->q[i]), n = (float)b->min[g], off = x[i] - (d * (float)b->q[i] - m);
+        float s = (float)(b->scale[g] * b->q[i]), n = (float)b->min[g],
+              off = x[i] - (d * (float)b->q[i] - m);
         ss += w[i] * s * s;
         sm += w[i] * s * n;
         mm += w[i] * n * n;

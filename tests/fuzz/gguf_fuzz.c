@@ -58,8 +58,10 @@ static void use(const sv_gguf *g)
         sv_gguf_array a = { 0 };
         svlm_error err;
         snprintf(key, sizeof key, "%.*s", k->name.n < 199 ? (int)k->name.n : 199, k->name.p);
-        touched += (uint64_t)sv_gguf_opt_u32(g, key, &u, &err) + (uint64_t)sv_gguf_opt_f32(g, key, &f, &err);
-        touched += (uint64_t)sv_gguf_opt_bool(g, key, &b, &err) + (uint64_t)sv_gguf_opt_str(g, key, &s, &err);
+        touched += (uint64_t)sv_gguf_opt_u32(g, key, &u, &err) +
+                   (uint64_t)sv_gguf_opt_f32(g, key, &f, &err);
+        touched += (uint64_t)sv_gguf_opt_bool(g, key, &b, &err) +
+                   (uint64_t)sv_gguf_opt_str(g, key, &s, &err);
         if (s.n)
             touched += (uint8_t)s.p[0] + (uint8_t)s.p[s.n - 1];
         touched += (uint64_t)sv_gguf_opt_array(g, key, &a, &err);

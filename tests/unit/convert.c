@@ -88,7 +88,8 @@ static void write_shard(const char *where, const char *file, rename_fn rename, j
     CHECK(!sv_map_file(&m, data("hf/model.safetensors"), 1, &err));
     uint64_t n_header;
     memcpy(&n_header, m.data, 8);
-    json_t *header = json_loadb((const char *)m.data + 8, n_header, 0, NULL), *made = json_object(), *entry;
+    json_t *header = json_loadb((const char *)m.data + 8, n_header, 0, NULL), *made = json_object(),
+           *entry;
     uint8_t *out = malloc(m.size + 192);
     size_t used = 0;
     const char *name;
@@ -100,16 +101,18 @@ static void write_shard(const char *where, const char *file, rename_fn rename, j
         size_t begin = (size_t)json_integer_value(json_array_get(offsets, 0));
         size_t n = (size_t)json_integer_value(json_array_get(offsets, 1)) - begin;
         memcpy(out + used, m.data + 8 + n_header + begin, n);
-        json_object_set_new(made, renamed, json_pack("{s:O,s:O,s:[I,I]}", "dtype", json_object_get(entry, "dtype"),
-                            "shape", json_object_get(entry, "shape"), "data_offsets", (json_int_t)used,
-                            (json_int_t)(used + n)));
+        json_object_set_new(made, renamed,
+                            json_pack("{s:O,s:O,s:[I,I]}", "dtype", json_object_get(entry, "dtype"),
+                                      "shape", json_object_get(entry, "shape"), "data_offsets",
+                                      (json_int_t)used, (json_int_t)(used + n)));
         if (map)
             json_object_set_new(map, renamed, json_string(file));
         used += n;
     }
     if (with_newline) {
-        json_object_set_new(made, "image_newline", json_pack("{s:s,s:[i],s:[I,I]}", "dtype", "F16", "shape", 96,
-                            "data_offsets", (json_int_t)used, (json_int_t)(used + 192)));
+        json_object_set_new(made, "image_newline",
+                            json_pack("{s:s,s:[i],s:[I,I]}", "dtype", "F16", "shape", 96,
+                                      "data_offsets", (json_int_t)used, (json_int_t)(used + 192)));
         memcpy(out + used, m.data + 8 + n_header, 192);
         used += 192;
     }
@@ -144,11 +147,17 @@ static void copy_tokenizer(void)
 
 /* ---- converting ---------------------------------------------------------------- */
 
-static svlm_status convert(const char *from, const char *tower, const char *type, sv_convert_result *r,
-                           svlm_error *err)
+static svlm_status convert(const char *from, const char *tower, const char *type,
+                           sv_convert_result *r, svlm_error *err)
 {
-    sv_convert_job job = { .folder = from, .vision = tower, .llm = llm, .mmproj = mmproj, .name = "x",
-                           .type = sv_mix_by_name(type), .tower = sv_mix_by_name("F16"), .n_threads = 2 };
+    sv_convert_job job = {.folder = from,
+                          .vision = tower,
+                          .llm = llm,
+                          .mmproj = mmproj,
+                          .name = "x",
+                          .type = sv_mix_by_name(type),
+                          .tower = sv_mix_by_name("F16"),
+                          .n_threads = 2};
     size_t alive = sv_alloc_alive();
     unlink(llm);
     unlink(mmproj);
@@ -210,7 +219,8 @@ static void compare_keys(const opened *ours, const opened *theirs)
         if (b->name.n > 8 && !memcmp(b->name.p, "general.", 8))
             continue;
         size_t n = (size_t)(b->value.end - b->value.data);
-        if (a->type != b->type || (size_t)(a->value.end - a->value.data) != n || memcmp(a->value.data, b->value.data, n))
+        if (a->type != b->type || (size_t)(a->value.end - a->value.data) != n ||
+            memcmp(a->value.data, b->value.data, n))
             fail_msg("the key %.*s differs", (int)b->name.n, b->name.p);
     }
 }
@@ -285,7 +295,8 @@ static void test_newer_layout(void **state)
     write_json(folder, "config.json", config());
     write_shard(folder, "model-00001-of-00002.safetensors", newer_first, map);
     write_shard(folder, "model-00002-of-00002.safetensors", newer_second, map);
-    write_json(folder, "model.safetensors.index.json", json_pack("{s:{},s:o}", "metadata", "weight_map", map));
+    write_json(folder, "model.safetensors.index.json",
+               json_pack("{s:{},s:o}", "metadata", "weight_map", map));
     must_convert(folder, NULL, "F16");
     compare_with_t2(0, 1);
 }
@@ -375,7 +386,8 @@ static void test_added_tokens(void **state)
     write_file(folder, "tokenizer.model", cut, at + m.size - rest);
     free(cut);
     sv_map_close(&m);
-    write_json(folder, "added_tokens.json", json_pack("{s:i,s:i,s:i}", "<image>", 385, "<s>", 1, "<far>", 400));
+    write_json(folder, "added_tokens.json",
+               json_pack("{s:i,s:i,s:i}", "<image>", 385, "<s>", 1, "<far>", 400));
     must_convert(folder, NULL, "F16");
     opened o;
     sv_gguf_array tokens = { 0 }, types = { 0 };
@@ -406,14 +418,17 @@ static void test_tiles(void **state)
         opened o;
         sv_gguf_array points = { 0 };
         json_object_set_new(j, "model_type", json_string("llava_next"));
-        json_object_set_new(j, "image_grid_pinpoints", json_pack("[[i,i],[i,i]]", h[0], h[1], h[2], h[3]));
+        json_object_set_new(j, "image_grid_pinpoints",
+                            json_pack("[[i,i],[i,i]]", h[0], h[1], h[2], h[3]));
         with_newline = 1;
         fresh(j);
         with_newline = 0;
         must_convert(folder, NULL, "F16");
         open_file(&o, mmproj);
-        CHECK(sv_gguf_find(&o.g, "model.image_newline") && sv_gguf_has(&o.g, "clip.vision.mm_patch_merge_type"));
-        CHECK(!sv_gguf_opt_array(&o.g, "clip.vision.image_grid_pinpoints", &points, NULL) && points.n == 4);
+        CHECK(sv_gguf_find(&o.g, "model.image_newline") &&
+              sv_gguf_has(&o.g, "clip.vision.mm_patch_merge_type"));
+        CHECK(!sv_gguf_opt_array(&o.g, "clip.vision.image_grid_pinpoints", &points, NULL) &&
+              points.n == 4);
         for (int k = 0; k < 4; k++)
             CHECK(sv_gguf_number(&points, (uint64_t)k) == want[i][k]);
         close_file(&o);
@@ -444,24 +459,33 @@ static void test_refusals(void **state)
     (void)state;
     refuse(with(NULL, "model_type", json_string("qwen2_vl")), SVLM_ERR_UNSUPPORTED, "qwen2_vl");
     refuse(with("text_config", "model_type", json_string("gemma")), SVLM_ERR_UNSUPPORTED, "gemma");
-    refuse(with("vision_config", "model_type", json_string("siglip")), SVLM_ERR_UNSUPPORTED, "siglip");
-    refuse(with(NULL, "vision_feature_select_strategy", json_string("full")), SVLM_ERR_UNSUPPORTED, "full");
-    refuse(with(NULL, "vision_feature_layer", json_integer(-6)), SVLM_ERR_FORMAT, "vision layer -6");
-    refuse(with(NULL, "vision_feature_layer", json_pack("[s]", "x")), SVLM_ERR_FORMAT, "vision_feature_layer");
+    refuse(with("vision_config", "model_type", json_string("siglip")), SVLM_ERR_UNSUPPORTED,
+           "siglip");
+    refuse(with(NULL, "vision_feature_select_strategy", json_string("full")), SVLM_ERR_UNSUPPORTED,
+           "full");
+    refuse(with(NULL, "vision_feature_layer", json_integer(-6)), SVLM_ERR_FORMAT,
+           "vision layer -6");
+    refuse(with(NULL, "vision_feature_layer", json_pack("[s]", "x")), SVLM_ERR_FORMAT,
+           "vision_feature_layer");
     refuse(with("text_config", "hidden_size", json_integer(192)), SVLM_ERR_FORMAT, "shape");
     refuse(with("text_config", "hidden_size", json_string("96")), SVLM_ERR_FORMAT, "hidden_size");
     refuse(with("text_config", "num_hidden_layers", json_integer(13)), SVLM_ERR_FORMAT, "missing");
-    refuse(with("text_config", "num_hidden_layers", json_integer(0)), SVLM_ERR_FORMAT, "num_hidden_layers");
-    refuse(with("text_config", "num_key_value_heads", json_integer(4)), SVLM_ERR_FORMAT, "key heads");
-    refuse(with("text_config", "attention_bias", json_true()), SVLM_ERR_UNSUPPORTED, "attention_bias");
-    refuse(with("text_config", "rope_scaling", json_pack("{s:s}", "rope_type", "llama3")), SVLM_ERR_UNSUPPORTED,
-           "llama3");
+    refuse(with("text_config", "num_hidden_layers", json_integer(0)), SVLM_ERR_FORMAT,
+           "num_hidden_layers");
+    refuse(with("text_config", "num_key_value_heads", json_integer(4)), SVLM_ERR_FORMAT,
+           "key heads");
+    refuse(with("text_config", "attention_bias", json_true()), SVLM_ERR_UNSUPPORTED,
+           "attention_bias");
+    refuse(with("text_config", "rope_scaling", json_pack("{s:s}", "rope_type", "llama3")),
+           SVLM_ERR_UNSUPPORTED, "llama3");
     refuse(with(NULL, "model_type", json_string("llava_next")), SVLM_ERR_FORMAT, "image_newline");
     sv_convert_result r;
     svlm_error err = { 0 };
-    CHECK(convert(vision, NULL, "F16", &r, &err) == SVLM_ERR_UNSUPPORTED && strstr(err.message, "clip"));
+    CHECK(convert(vision, NULL, "F16", &r, &err) == SVLM_ERR_UNSUPPORTED &&
+          strstr(err.message, "clip"));
     empty(folder);
-    CHECK(convert(folder, NULL, "F16", &r, &err) == SVLM_ERR_IO && strstr(err.message, "config.json"));
+    CHECK(convert(folder, NULL, "F16", &r, &err) == SVLM_ERR_IO &&
+          strstr(err.message, "config.json"));
 }
 
 static int countdown;
@@ -494,9 +518,13 @@ static void test_allocations_fail(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_llava_hf), cmocka_unit_test(test_newer_layout),
-        cmocka_unit_test(test_original_layout), cmocka_unit_test(test_added_tokens),
-        cmocka_unit_test(test_tiles), cmocka_unit_test(test_refusals), cmocka_unit_test(test_allocations_fail),
+        cmocka_unit_test(test_llava_hf),
+        cmocka_unit_test(test_newer_layout),
+        cmocka_unit_test(test_original_layout),
+        cmocka_unit_test(test_added_tokens),
+        cmocka_unit_test(test_tiles),
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_allocations_fail),
     };
     return cmocka_run_group_tests(tests, make_folders, remove_folders);
 }

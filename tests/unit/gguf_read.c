@@ -45,7 +45,8 @@ static void put_key_u32(bytes *b, const char *name, uint32_t v)
     put_u32(b, v);
 }
 
-static void put_tensor(bytes *b, const char *name, uint64_t n0, uint64_t n1, uint32_t type, uint64_t offset)
+static void put_tensor(bytes *b, const char *name, uint64_t n0, uint64_t n1, uint32_t type,
+                       uint64_t offset)
 {
     put_str(b, name);
     put_u32(b, 2);
@@ -234,19 +235,36 @@ static void test_tensor_entries(void **state)
 {
     (void)state;
     static const uint64_t huge = UINT64_C(1) << 32;
-    static const struct { const char *name; uint64_t n0, n1; uint32_t type; uint64_t offset; const char *says; } t[] = {
-        { "", 4, 1, 0, 0, "0 bytes" },
-        { "0123456789012345678901234567890123456789012345678901234567890123", 4, 1, 0, 0, "64 bytes" },
-        { "t", 0, 1, 0, 0, "dimension 0 is 0" }, { "t", 4, 0, 0, 0, "dimension 1 is 0" },
-        { "t", UINT64_MAX, 1, 0, 0, "too large" }, { "t", UINT64_C(1) << 62, 1, 0, 0, "larger than the file" },
-        { "t", huge, huge, 0, 0, "too large" }, { "t", huge * 2, huge / 4, 0, 0, "too large" },
-        { "t", 33, 1, 2, 0, "no multiple of the 32" }, { "t", 128, 1, 12, 0, "no multiple of the 256" },
-        { "t", 32, 1, 4, 0, "withdrawn" }, { "t", 32, 1, 5, 0, "withdrawn" }, { "t", 32, 1, 31, 0, "withdrawn" },
-        { "t", 32, 1, 43, 0, "unknown" }, { "t", 32, 1, UINT32_MAX, 0, "unknown" },
-        { "t", 32, 1, 17, 0, "IQ2_XS" }, { "t", 32, 1, 26, 0, "I32" },
-        { "t", 4, 1, 0, 1, "no multiple of the alignment" }, { "t", 4, 1, 0, 256, "do not fit" },
-        { "t", 4, 1, 0, UINT64_MAX - 31, "do not fit" }, { "t", 64, 1, 0, 32, "do not fit" },
-        { "\x1b[2J", 64, 1, 0, 32, "\\x1b[2J" },
+    static const struct {
+        const char *name;
+        uint64_t n0, n1;
+        uint32_t type;
+        uint64_t offset;
+        const char *says;
+    } t[] = {
+        {"", 4, 1, 0, 0, "0 bytes"},
+        {"0123456789012345678901234567890123456789012345678901234567890123", 4, 1, 0, 0,
+         "64 bytes"},
+        {"t", 0, 1, 0, 0, "dimension 0 is 0"},
+        {"t", 4, 0, 0, 0, "dimension 1 is 0"},
+        {"t", UINT64_MAX, 1, 0, 0, "too large"},
+        {"t", UINT64_C(1) << 62, 1, 0, 0, "larger than the file"},
+        {"t", huge, huge, 0, 0, "too large"},
+        {"t", huge * 2, huge / 4, 0, 0, "too large"},
+        {"t", 33, 1, 2, 0, "no multiple of the 32"},
+        {"t", 128, 1, 12, 0, "no multiple of the 256"},
+        {"t", 32, 1, 4, 0, "withdrawn"},
+        {"t", 32, 1, 5, 0, "withdrawn"},
+        {"t", 32, 1, 31, 0, "withdrawn"},
+        {"t", 32, 1, 43, 0, "unknown"},
+        {"t", 32, 1, UINT32_MAX, 0, "unknown"},
+        {"t", 32, 1, 17, 0, "IQ2_XS"},
+        {"t", 32, 1, 26, 0, "I32"},
+        {"t", 4, 1, 0, 1, "no multiple of the alignment"},
+        {"t", 4, 1, 0, 256, "do not fit"},
+        {"t", 4, 1, 0, UINT64_MAX - 31, "do not fit"},
+        {"t", 64, 1, 0, 32, "do not fit"},
+        {"\x1b[2J", 64, 1, 0, 32, "\\x1b[2J"},
     };
     for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
         bytes b;
@@ -340,8 +358,10 @@ static void test_getters(void **state)
     CHECK(!sv_gguf_get_u32(&g, "u8", &u, &err) && u == 200);
     CHECK(!sv_gguf_get_u32(&g, "i64", &u, &err) && u == 4000000000u);
     CHECK(!sv_gguf_opt_u32(&g, "none", &u, &err) && u == 4000000000u);
-    CHECK(sv_gguf_get_u32(&g, "none", &u, &err) == SVLM_ERR_FORMAT && strstr(err.message, "x.gguf: the key none"));
-    CHECK(sv_gguf_get_u32(&g, "i16", &u, &err) == SVLM_ERR_FORMAT && strstr(err.message, "i16 is -5,"));
+    CHECK(sv_gguf_get_u32(&g, "none", &u, &err) == SVLM_ERR_FORMAT &&
+          strstr(err.message, "x.gguf: the key none"));
+    CHECK(sv_gguf_get_u32(&g, "i16", &u, &err) == SVLM_ERR_FORMAT &&
+          strstr(err.message, "i16 is -5,"));
     CHECK(sv_gguf_get_u32(&g, "min", &u, &err) && strstr(err.message, "is -9223372036854775808,"));
     CHECK(sv_gguf_get_u32(&g, "u64", &u, &err) && strstr(err.message, "u64 is 5000000000,"));
     CHECK(sv_gguf_get_u32(&g, "f32", &u, &err) && strstr(err.message, "type f32"));
@@ -351,7 +371,8 @@ static void test_getters(void **state)
     CHECK(!sv_gguf_opt_bool(&g, "yes", &yes, &err) && yes == 1);
     CHECK(sv_gguf_opt_bool(&g, "perhaps", &yes, &err) && sv_gguf_opt_bool(&g, "s", &yes, &err));
     CHECK(!sv_gguf_get_str(&g, "s", &s, &err) && s.n == 4 && !memcmp(s.p, "text", 4));
-    CHECK(sv_gguf_get_str(&g, "u8", &s, &err) && !sv_gguf_has(&g, "none") && sv_gguf_has(&g, "min"));
+    CHECK(sv_gguf_get_str(&g, "u8", &s, &err) && !sv_gguf_has(&g, "none") &&
+          sv_gguf_has(&g, "min"));
     sv_gguf_free(&g);
 }
 
@@ -371,7 +392,8 @@ static void test_real_file(void **state)
     uint32_t u = 0;
     CHECK(!sv_gguf_get_u32(&g, "llama.embedding_length", &u, &err) && u == 256);
     sv_gguf_array tokens = { 0 }, scores = { 0 };
-    CHECK(!sv_gguf_opt_array(&g, "tokenizer.ggml.tokens", &tokens, &err) && tokens.type == 8 && tokens.n == 512);
+    CHECK(!sv_gguf_opt_array(&g, "tokenizer.ggml.tokens", &tokens, &err) && tokens.type == 8 &&
+          tokens.n == 512);
     const uint8_t *at = tokens.data;
     sv_span s = sv_gguf_next_string(&tokens, &at);
     CHECK(s.n == 5 && !memcmp(s.p, "<unk>", 5));
@@ -395,11 +417,17 @@ static void test_real_file(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_other_files), cmocka_unit_test(test_versions),
-        cmocka_unit_test(test_counts_before_memory), cmocka_unit_test(test_key_names),
-        cmocka_unit_test(test_values), cmocka_unit_test(test_alignment),
-        cmocka_unit_test(test_tensor_entries), cmocka_unit_test(test_tensors_together),
-        cmocka_unit_test(test_split_files), cmocka_unit_test(test_getters), cmocka_unit_test(test_real_file),
+        cmocka_unit_test(test_other_files),
+        cmocka_unit_test(test_versions),
+        cmocka_unit_test(test_counts_before_memory),
+        cmocka_unit_test(test_key_names),
+        cmocka_unit_test(test_values),
+        cmocka_unit_test(test_alignment),
+        cmocka_unit_test(test_tensor_entries),
+        cmocka_unit_test(test_tensors_together),
+        cmocka_unit_test(test_split_files),
+        cmocka_unit_test(test_getters),
+        cmocka_unit_test(test_real_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -87,7 +87,8 @@ static void test_round_trip(void **state)
     sv_gguf_discard(w);
     sv_map map2;
     sv_gguf g2;
-    CHECK(!sv_map_file(&map2, path, 0, &err) && !sv_gguf_parse(&g2, &map2, &err) && g2.n_keys == g.n_keys);
+    CHECK(!sv_map_file(&map2, path, 0, &err) && !sv_gguf_parse(&g2, &map2, &err) &&
+          g2.n_keys == g.n_keys);
     for (size_t i = 0; i < g.n_keys; i++) {
         const sv_gguf_array *v = &g.keys[i].value, *v2 = &g2.keys[i].value;
         CHECK(v->n == v2->n && v->end - v->data == v2->end - v2->data &&

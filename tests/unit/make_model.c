@@ -113,7 +113,8 @@ static void test_patches(void **state)
 {
     (void)state;
     sv_model_shape s = tiny_shape();
-    s.patch_with = (sv_model_patch){ .omit = "blk.1.ffn_up.weight", .put = put_zero_layers, .data = put_nan };
+    s.patch_with =
+        (sv_model_patch){.omit = "blk.1.ffn_up.weight", .put = put_zero_layers, .data = put_nan};
     tiny_model t;
     tiny_model_make(&t, &s);
     opened o;

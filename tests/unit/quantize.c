@@ -39,7 +39,8 @@ static void close_file(opened *o)
 }
 
 /* Adds the squared errors of their tensor and of ours, of the same type. */
-static void compare(const sv_gguf_tensor *source, const sv_gguf_tensor *theirs, double *e_theirs, double *e_ours)
+static void compare(const sv_gguf_tensor *source, const sv_gguf_tensor *theirs, double *e_theirs,
+                    double *e_ours)
 {
     const sv_kernels *k = sv_kernels_for("c");
     size_t n = (size_t)(source->dim[0] * source->dim[1]);
@@ -92,11 +93,12 @@ enum { N = 256 * 512 };
  * llama-quantize --pure (ik_llama.cpp) left on a million normal values.
  * Samples of N differ by less than half a percent. For the floats: half a unit in the
  * last place. */
-static const struct { sv_type type; double theirs; } types[] = {
-    { SV_F32, 0 }, { SV_F16, 0x1p-11 }, { SV_BF16, 0x1p-8 }, { SV_Q8_0, 0.00535 }, { SV_Q4_0, 0.08590 },
-    { SV_Q4_1, 0.07820 }, { SV_Q5_0, 0.04268 }, { SV_Q5_1, 0.03784 }, { SV_IQ4_NL, 0.07609 },
-    { SV_Q2_K, 0.29499 }, { SV_Q3_K, 0.15078 }, { SV_Q4_K, 0.07130 }, { SV_Q5_K, 0.03613 },
-    { SV_Q6_K, 0.01753 },
+static const struct { sv_type type; double theirs;
+} types[] = {
+    {SV_F32, 0},          {SV_F16, 0x1p-11},  {SV_BF16, 0x1p-8},  {SV_Q8_0, 0.00535},
+    {SV_Q4_0, 0.08590},   {SV_Q4_1, 0.07820}, {SV_Q5_0, 0.04268}, {SV_Q5_1, 0.03784},
+    {SV_IQ4_NL, 0.07609}, {SV_Q2_K, 0.29499}, {SV_Q3_K, 0.15078}, {SV_Q4_K, 0.07130},
+    {SV_Q5_K, 0.03613},   {SV_Q6_K, 0.01753},
 };
 
 enum { N_TYPES = sizeof types / sizeof *types };
@@ -118,8 +120,8 @@ static void test_normal_values(void **state)
     for (int i = 0; i < N_TYPES; i++) {
         there_and_back(y, x, N, types[i].type);
         double e = sqrt(squared_error(x, y, N) / squared_error(x, zero, N));
-        printf("%s: relative error %.5f, llama-quantize %.5f\n", sv_type_get(types[i].type)->name, e,
-               types[i].theirs);
+        printf("%s: relative error %.5f, llama-quantize %.5f\n", sv_type_get(types[i].type)->name,
+               e, types[i].theirs);
         CHECK(e <= types[i].theirs * 1.005);
     }
 }
@@ -157,8 +159,10 @@ static void test_odd_values(void **state)
                 high = fmaxf(high, x[k]);
             }
             for (int k = 0; k < 256; k++)
-                if (!(fabsf(x[k] - y[k]) <= (high - low) / (types[i].type == SV_Q2_K ? 3 : 6) + 1e-7f))
-                    fail_msg("%s, values %d: %g became %g", sv_type_get(types[i].type)->name, kind, x[k], y[k]);
+                if (!(fabsf(x[k] - y[k]) <=
+                      (high - low) / (types[i].type == SV_Q2_K ? 3 : 6) + 1e-7f))
+                    fail_msg("%s, values %d: %g became %g", sv_type_get(types[i].type)->name, kind,
+                             x[k], y[k]);
         }
 }
 

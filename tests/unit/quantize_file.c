@@ -89,8 +89,11 @@ static double squared_error(const sv_gguf_tensor *a, const sv_gguf_tensor *b)
 static void test_like_llama_quantize(void **state)
 {
     (void)state;
-    static const struct { const char *mix, *file; } jobs[] = {
-        { "Q4_0", "t2/t2-q4_0.gguf" }, { "Q8_0", "t2/t2-q8_0.gguf" }, { "Q4_K_M", "t2/t2-q4_k_m.gguf" },
+    static const struct { const char *mix, *file;
+    } jobs[] = {
+        {"Q4_0", "t2/t2-q4_0.gguf"},
+        {"Q8_0", "t2/t2-q8_0.gguf"},
+        {"Q4_K_M", "t2/t2-q4_k_m.gguf"},
     };
     opened source, ours, theirs;
     open_file(&source, data("t2/t2-f16.gguf"));
@@ -114,7 +117,8 @@ static void test_like_llama_quantize(void **state)
         CHECK(ours.g.n_keys == theirs.g.n_keys);
         for (size_t k = 0; k < ours.g.n_keys; k++) {
             const sv_gguf_array *a = &ours.g.keys[k].value, *b = &theirs.g.keys[k].value;
-            CHECK(a->end - a->data == b->end - b->data && !memcmp(a->data, b->data, (size_t)(a->end - a->data)));
+            CHECK(a->end - a->data == b->end - b->data &&
+                  !memcmp(a->data, b->data, (size_t)(a->end - a->data)));
         }
         close_file(&ours);
         close_file(&theirs);
@@ -129,9 +133,13 @@ static void test_like_llama_quantize(void **state)
 static void test_logits_like_llama_quantize(void **state)
 {
     (void)state;
-    static const char *const texts[] = { "what is this?", "a b c", "describe the picture", "one two three four" };
-    static const struct { const char *mix, *file; } jobs[] = {
-        { "Q4_0", "t2/t2-q4_0.gguf" }, { "Q8_0", "t2/t2-q8_0.gguf" }, { "Q4_K_M", "t2/t2-q4_k_m.gguf" },
+    static const char *const texts[] = {"what is this?", "a b c", "describe the picture",
+                                        "one two three four"};
+    static const struct { const char *mix, *file;
+    } jobs[] = {
+        {"Q4_0", "t2/t2-q4_0.gguf"},
+        {"Q8_0", "t2/t2-q8_0.gguf"},
+        {"Q4_K_M", "t2/t2-q4_k_m.gguf"},
     };
     char source[500], theirs[500], mmproj[500], image[500];
     svlm_error err = { 0 };
@@ -156,7 +164,8 @@ static void test_logits_like_llama_quantize(void **state)
             for (int f = 0; f < 3; f++)
                 sv_free(logits[f]);
         }
-        printf("%s: logits differ by %.4f, llama-quantize's by %.4f\n", jobs[i].mix, mean[0], mean[1]);
+        printf("%s: logits differ by %.4f, llama-quantize's by %.4f\n", jobs[i].mix, mean[0],
+               mean[1]);
         CHECK(mean[0] <= mean[1] * 1.05);
     }
 }
@@ -248,7 +257,8 @@ static void test_refusals(void **state)
     refuse(tiny.llm, SVLM_ERR_FORMAT, "general.architecture");
     s = tiny_shape();
     tiny_model_remake(&tiny, &s);
-    sv_quantize_job job = { .in = tiny.llm, .out = tiny.llm, .mix = sv_mix_by_name("Q8_0"), .n_threads = 1 };
+    sv_quantize_job job = {
+        .in = tiny.llm, .out = tiny.llm, .mix = sv_mix_by_name("Q8_0"), .n_threads = 1};
     sv_quantize_result r;
     svlm_error err;
     CHECK(sv_quantize_file(&job, &r, &err) == SVLM_ERR_ARG);
@@ -277,8 +287,8 @@ static void test_every_allocation_fails(void **state)
     CHECK(n > 10);
 }
 
-static int cancel_third(void *user, size_t n_done, size_t total, const sv_gguf_tensor *t, sv_type type,
-                        const sv_recode_error *e)
+static int cancel_third(void *user, size_t n_done, size_t total, const sv_gguf_tensor *t,
+                        sv_type type, const sv_recode_error *e)
 {
     (void)user, (void)total, (void)t, (void)type;
     CHECK(e != NULL);
@@ -288,8 +298,12 @@ static int cancel_third(void *user, size_t n_done, size_t total, const sv_gguf_t
 static void test_cancelled(void **state)
 {
     (void)state;
-    sv_quantize_job job = { .in = tiny.llm, .out = out, .mix = sv_mix_by_name("Q8_0"), .n_threads = 1,
-                            .verify = 1, .step = cancel_third };
+    sv_quantize_job job = {.in = tiny.llm,
+                           .out = out,
+                           .mix = sv_mix_by_name("Q8_0"),
+                           .n_threads = 1,
+                           .verify = 1,
+                           .step = cancel_third};
     sv_quantize_result r;
     svlm_error err;
     unlink(out);
@@ -299,10 +313,14 @@ static void test_cancelled(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_like_llama_quantize), cmocka_unit_test(test_logits_like_llama_quantize),
-        cmocka_unit_test(test_divergence), cmocka_unit_test(test_vision_tower),
-        cmocka_unit_test(test_lossless), cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_every_allocation_fails), cmocka_unit_test(test_cancelled),
+        cmocka_unit_test(test_like_llama_quantize),
+        cmocka_unit_test(test_logits_like_llama_quantize),
+        cmocka_unit_test(test_divergence),
+        cmocka_unit_test(test_vision_tower),
+        cmocka_unit_test(test_lossless),
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_every_allocation_fails),
+        cmocka_unit_test(test_cancelled),
     };
     return cmocka_run_group_tests(tests, make_tiny, remove_tiny);
 }

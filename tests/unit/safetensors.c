@@ -48,8 +48,9 @@ static void write_st(const char *name, uint64_t length, const char *header, size
 
 static void remove_files(void)
 {
-    static const char *const names[] = { "model.safetensors", "model.safetensors.index.json", "a.safetensors",
-                                         "b.safetensors", "pytorch_model.bin", "tokenizer.model" };
+    static const char *const names[] = {"model.safetensors", "model.safetensors.index.json",
+                                        "a.safetensors",     "b.safetensors",
+                                        "pytorch_model.bin", "tokenizer.model"};
     for (int i = 0; i < 6; i++)
         unlink(in_folder(names[i]));
 }
@@ -114,7 +115,8 @@ static void test_json(void **state)
     try_header("{\"a\xff\":1}", 0, "JSON");
     try_header("{" T("a", "F32", "[1]", "[0,4]") "," T("a", "F32", "[1]", "[0,4]") "}", 4, "JSON");
     try_header("{} x", 0, "JSON");
-    try_header("{\"__metadata__\":{\"format\":\"pt\"}," T("a", "F32", "[1]", "[0,4]") "}   ", 4, NULL);
+    try_header("{\"__metadata__\":{\"format\":\"pt\"}," T("a", "F32", "[1]", "[0,4]") "}   ", 4,
+               NULL);
     strcpy(deep, "{\"a\":");
     memset(deep + 5, '[', 200000);
     try_header(deep, 0, "JSON");
@@ -142,7 +144,8 @@ static void test_entries(void **state)
     try_header("{" T("a", "F32", "[2]", "[0,4]") "}", 4, "span");
     try_header("{" T("a", "F32", "[1]", "[4,8]") "}", 8, "gap");
     try_header("{" T("a", "F32", "[1]", "[0,4]") "," T("b", "F32", "[1]", "[8,12]") "}", 12, "gap");
-    try_header("{" T("a", "F32", "[2]", "[0,8]") "," T("b", "F32", "[1]", "[4,8]") "}", 8, "overlaps");
+    try_header("{" T("a", "F32", "[2]", "[0,8]") "," T("b", "F32", "[1]", "[4,8]") "}", 8,
+               "overlaps");
     try_header("{" T("a", "F32", "[1]", "[0,4]") "}", 8, "belong to no tensor");
 }
 
@@ -157,7 +160,8 @@ static void try_index(const char *weight_map, const char *says)
 static void test_index(void **state)
 {
     (void)state;
-    static const char a[] = "{" T("a", "F32", "[1]", "[0,4]") "}", b[] = "{" T("b", "F32", "[1]", "[0,4]") "}";
+    static const char a[] = "{" T("a", "F32", "[1]", "[0,4]") "}",
+                      b[] = "{" T("b", "F32", "[1]", "[0,4]") "}";
     remove_files();
     write_st("a.safetensors", sizeof a - 1, a, 4);
     write_st("b.safetensors", sizeof b - 1, b, 4);
@@ -168,8 +172,10 @@ static void test_index(void **state)
     try_index("{\"a\":\"\"}", "not a file beside it");
     try_index("{\"a\":7}", "not a file beside it");
     try_index("{\"a\":\"c.safetensors\"}", "cannot open");
-    try_index("{\"a\":\"a.safetensors\",\"c\":\"b.safetensors\"}", "tensor c is not in b.safetensors");
-    try_index("{\"a\":\"a.safetensors\",\"b\":\"a.safetensors\"}", "tensor b is not in a.safetensors");
+    try_index("{\"a\":\"a.safetensors\",\"c\":\"b.safetensors\"}",
+              "tensor c is not in b.safetensors");
+    try_index("{\"a\":\"a.safetensors\",\"b\":\"a.safetensors\"}",
+              "tensor b is not in a.safetensors");
     try_index("[]", "no weight_map");
     write_st("b.safetensors", sizeof a - 1, a, 4);
     try_index("{\"a\":\"a.safetensors\",\"b\":\"b.safetensors\"}", "in two shards");
@@ -222,7 +228,8 @@ static void test_sentencepiece(void **state)
     /* A unigram model: one piece, settings without a kind, which means unigram. */
     static const uint8_t unigram[] = { 0x0a, 3, 0x0a, 1, 'a', 0x12, 2, 0x20, 5 };
     CHECK(open_model(unigram, sizeof unigram, &n) == SVLM_ERR_UNSUPPORTED);
-    static const uint8_t huge[] = { 0x0a, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 'a' };
+    static const uint8_t huge[] = {0x0a, 0xff, 0xff, 0xff, 0xff, 0xff,
+                                   0xff, 0xff, 0xff, 0xff, 1,    'a'};
     CHECK(open_model(huge, sizeof huge, &n) == SVLM_ERR_FORMAT);
 }
 
