@@ -71,13 +71,14 @@ threads() {
 }
 
 arm() {
-    local log=$out/arm.log lib=/usr/lib/aarch64-linux-gnu
+    local log=$out/arm.log lib=/usr/lib/aarch64-linux-gnu cpu
     if ! command -v aarch64-linux-gnu-gcc >/dev/null || ! command -v qemu-aarch64 >/dev/null; then
         say "arm: skipped, no cross compiler or qemu-user"
         return
     fi
     { configure arm --host=aarch64-linux-gnu --enable-werror --enable-simd=require \
-        --without-blas --without-video PKG_CONFIG_LIBDIR=$lib/pkgconfig \
+        --without-blas --without-video --disable-shared EMULATOR=qemu-aarch64 \
+        PKG_CONFIG_LIBDIR=$lib/pkgconfig \
         && make -s -j"$jobs"; } >"$log" 2>&1 || { count "$log" 1 arm; cd "$top"; return; }
     for cpu in cortex-a72 cortex-a76 max; do
         (cd "$out/arm" && QEMU_CPU=$cpu make -s -j"$jobs" check) >"$out/arm-$cpu.log" 2>&1

@@ -133,14 +133,22 @@ kernel_tests = \
 
 tests_kernels_float_SOURCES = tests/kernels/float.c tests/guard.c tests/guard.h
 
-script_tests = tests/golden/goldens.sh tests/bad_files.sh tests/cli.sh tests/examples.sh \
+all_scripts = tests/golden/goldens.sh tests/bad_files.sh tests/cli.sh tests/examples.sh \
 	tests/explain.sh tests/layers.sh tests/symbols.sh
+TEST_EXTENSIONS = .sh
+# A cross build runs its programs under an emulator: ./configure EMULATOR=qemu-aarch64
+LOG_COMPILER = $(EMULATOR)
+if CROSS
+script_tests = tests/golden/goldens.sh
+else
+script_tests = $(all_scripts)
+endif
 check_PROGRAMS += tests/json_get
 
 check_PROGRAMS += $(unit_tests) $(kernel_tests) tests/isas $(golden_programs)
 TESTS += $(unit_tests) $(kernel_tests) $(script_tests)
-EXTRA_DIST += $(script_tests) tests/all.sh tests/symbols.txt
+EXTRA_DIST += $(all_scripts) tests/all.sh tests/symbols.txt
 # Tests run beside each other: a thread that waits should not keep a core busy.
-AM_TESTS_ENVIRONMENT = top_srcdir='$(top_srcdir)' top_builddir='$(top_builddir)' NM='$(NM)' \
+AM_TESTS_ENVIRONMENT = top_srcdir='$(top_srcdir)' top_builddir='$(top_builddir)' NM='$(NM)' EMULATOR='$(EMULATOR)' \
 	SVLM_TEST_DATA='$(abs_top_srcdir)/tests/data' OMP_WAIT_POLICY=passive; \
-	export top_srcdir top_builddir NM SVLM_TEST_DATA OMP_WAIT_POLICY;
+	export top_srcdir top_builddir NM EMULATOR SVLM_TEST_DATA OMP_WAIT_POLICY;

@@ -2,5 +2,6 @@
 # SPDX-License-Identifier: MIT
 # Every case of the golden data that came with the sources.
 set -eu
-exec "$top_builddir/tests/golden/check-goldens" "$SVLM_TEST_DATA/goldens" \
+# shellcheck disable=SC2086
+exec ${EMULATOR:-} "$top_builddir/tests/golden/check-goldens" "$SVLM_TEST_DATA/goldens" \
     "$SVLM_TEST_DATA/models" "$SVLM_TEST_DATA/images"
