@@ -14,7 +14,7 @@
  *     vf_at_least(v, x, low)                 per lane: x >= low (or NaN) ? v : 0
  *     vf_twice(p) vf_twice_part(p, n)        W / 2 floats, each twice; n counts results
  *     vf_swap(v) vf_addsub(a, b, c)          of pairs; a b - c, a b + c in turn
- *     GEMM_COLS                              columns of a register tile
+ *     GEMM_COLS PANEL_TILE                   columns and rows of register tiles
  *
  * Sums run in W lanes and several chains, so they differ from ref's in the last bits;
  * tests/kernels/float.c says by how much at most. */
@@ -334,6 +334,49 @@ static void gemm_f32(float *c, int ldc, const float *a, int lda, const float *b,
     }
 }
 
+/* ---- attention's products -------------------------------------------------------- */
+
+enum { VECTORS = SV_PANEL_ROWS / W };
+
+INLINE void panel_tile(float *y, size_t ldy, const float *w, size_t ldw, const float *x, size_t ldx,
+                       int n, int depth, int add)
+{
+    vf s[PANEL_TILE][VECTORS];
+    UNROLL(16) for (int t = 0; t < n; t++)
+        UNROLL(4) for (int v = 0; v < VECTORS; v++)
+            s[t][v] = add ? vf_load(y + (size_t)t * ldy + v * W) : vf_set(0);
+    for (int d = 0; d < depth; d++, w += ldw) {
+        vf row[VECTORS];
+        UNROLL(4) for (int v = 0; v < VECTORS; v++)
+            row[v] = vf_load(w + v * W);
+        UNROLL(16) for (int t = 0; t < n; t++) {
+            vf one = vf_set(x[(size_t)t * ldx + (size_t)d]);
+            UNROLL(4) for (int v = 0; v < VECTORS; v++)
+                s[t][v] = vf_fma(one, row[v], s[t][v]);
+        }
+    }
+    UNROLL(16) for (int t = 0; t < n; t++)
+        UNROLL(4) for (int v = 0; v < VECTORS; v++)
+            vf_store(y + (size_t)t * ldy + v * W, s[t][v]);
+}
+
+static void gemm_panel(float *y, size_t ldy, const float *w, size_t ldw, const float *x, size_t ldx,
+                       int n, int depth, int add)
+{
+    while (n > 0) {
+        int count = n >= PANEL_TILE ? PANEL_TILE : n >= 4 ? 4 : 1;
+        if (count == PANEL_TILE)
+            panel_tile(y, ldy, w, ldw, x, ldx, PANEL_TILE, depth, add);
+        else if (count == 4)
+            panel_tile(y, ldy, w, ldw, x, ldx, 4, depth, add);
+        else
+            panel_tile(y, ldy, w, ldw, x, ldx, 1, depth, add);
+        n -= count;
+        y += (size_t)count * ldy;
+        x += (size_t)count * ldx;
+    }
+}
+
 /* What the set has of this file. */
 static void fill_float(sv_kernels *k)
 {
@@ -357,4 +400,5 @@ static void fill_float(sv_kernels *k)
     k->dequant[1] = dequant_f16;
     k->dequant[30] = dequant_bf16;
     k->gemm_f32 = gemm_f32;
+    k->gemm_panel = gemm_panel;
 }

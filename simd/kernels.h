@@ -50,6 +50,14 @@ typedef struct sv_kernels {
     void (*gemm_f32)(float *c, int ldc, const float *a, int lda, const float *b, int ldb,
                      int m, int n, int k, int add);
 
+    /* ---- small products of attention (ref/panel.c): a lane is a key or a dimension ----
+     * y[t][0..16) (+)= sum over d of x[t][d] w[d][0..16), n <= SV_GROUP rows x, summed in the
+     * order of d whatever n is. */
+    void (*gemm_panel)(float *y, size_t ldy, const float *w, size_t ldw, const float *x, size_t ldx,
+                       int n, int depth, int add);
+    /* dst[d][16] = x[0..n_rows)[d] for d < depth; absent rows are zeros. */
+    void (*panel_f32)(float *dst, const float *x, size_t ldx, int n_rows, int depth);
+
     /* ---- integer products (ref/quant.c, ref/expand.c, ref/gemm_quant.c; panel.h) */
     /* Rows x[0..n)[k], ldx apart, n <= SV_GROUP, to dst[k / 32][n]. 32 values with NaN or
      * infinity among them get scale NaN. */

@@ -5,7 +5,7 @@ libcore_la_SOURCES += \
 	simd/cpu.h simd/cpu_arm.c simd/cpu_x86.c simd/dispatch.c simd/half.h simd/kernels.h \
 	simd/panel.c simd/panel.h simd/sets.h \
 	simd/ref/convert.c simd/ref/dequant.c simd/ref/expand.c simd/ref/fill.c simd/ref/float.c \
-	simd/ref/gemm_f32.c simd/ref/gemm_quant.c simd/ref/quant.c simd/ref/ref.h
+	simd/ref/gemm_f32.c simd/ref/gemm_quant.c simd/ref/panel.c simd/ref/quant.c simd/ref/ref.h
 
 # Kernels written once for all sets.
 simd_bodies = simd/expand_body.h simd/float_body.h simd/gemm_body.h simd/gemv_body.h \
@@ -23,7 +23,8 @@ endif
 if ISA_AVX512
 noinst_LTLIBRARIES += libsimd_avx512.la
 libsimd_avx512_la_SOURCES = simd/avx512/avx512.h simd/avx512/expand.c simd/avx512/fill.c simd/avx512/float.c \
-	simd/avx512/gemm_quant.c simd/avx512/gemv_quant.c simd/avx512/pack.c simd/avx512/quant.c simd/avx512/vec.h \
+	simd/avx512/gemm_quant.c simd/avx512/gemv_quant.c simd/avx512/pack.c simd/avx512/quant.c \
+	simd/avx512/transpose.h simd/avx512/vec.h \
 	$(simd_bodies)
 libsimd_avx512_la_CFLAGS = $(AM_CFLAGS) $(ISA_AVX512_CFLAGS)
 libcore_la_LIBADD += libsimd_avx512.la

@@ -1,32 +1,45 @@
 /* SPDX-License-Identifier: MIT */
 /* Attention, one head and one block of queries a task: their scores over all keys,
- * softmax, the mean of the values. Blocks depend on the shapes alone, so results do
- * not depend on the number of threads. */
+ * softmax, the mean of the values. Sixteen keys, then sixteen dimensions, are the lanes of
+ * small products (gemm_panel); a group of sixteen queries stops where its last one's sight
+ * ends. Blocks depend on the shapes alone, so results do not depend on the number of threads. */
 #include "tensor/attention.h"
 
-#include <assert.h>
 #include <string.h>
 
 #include "base/threads.h"
-#include "tensor/matmul_blas.h"
 
-#define BLOCK_QUERIES 64          /* queries of one task */
+#define BLOCK_QUERIES 128         /* queries of one task */
 #define BLOCK_SCORES (1 << 18)    /* fewer of them, where there are so many keys */
-#define BLOCK_KEYS 256            /* halves expanded to floats at a time */
+#define BLOCK_KEYS 64             /* values expanded to floats at a time */
 #define FEW_QUERIES 4             /* up to here keys are read once, by dot products */
+
+/* Length of a row of scores: whole panels, and an odd number of cache lines, so that rows do
+ * not fall into the same sets. */
+static size_t score_stride(int n_keys)
+{
+    return (((size_t)n_keys + SV_PANEL_ROWS - 1) / SV_PANEL_ROWS | 1) * SV_PANEL_ROWS;
+}
+
+static size_t whole_panels(int dim)
+{
+    return ((size_t)dim + SV_PANEL_ROWS - 1) / SV_PANEL_ROWS * SV_PANEL_ROWS;
+}
 
 static int block_queries(const sv_attention *a)
 {
-    int fit = a->n_rows > 0 ? BLOCK_SCORES / a->n_rows : BLOCK_QUERIES;
-    return fit < 1 ? 1 : fit < BLOCK_QUERIES ? fit : BLOCK_QUERIES;
+    size_t fit = BLOCK_SCORES / score_stride(a->n_rows);
+    return fit < 1 ? 1 : fit < BLOCK_QUERIES ? (int)fit : BLOCK_QUERIES;
 }
 
 void sv_attention_layout(sv_attention_scratch *s, sv_arena *a, const sv_kernels *k, int n_threads,
                          int max_head_dim, int max_rows)
 {
-    size_t scores = max_rows > BLOCK_SCORES ? (size_t)max_rows : BLOCK_SCORES;
-    size_t keys = (size_t)BLOCK_KEYS * (size_t)max_head_dim;
-    *s = (sv_attention_scratch){ .k = k, .n_threads = n_threads, .per_thread = scores + keys };
+    size_t dim = whole_panels(max_head_dim), scores = score_stride(max_rows);
+    if (scores < BLOCK_SCORES)
+        scores = BLOCK_SCORES;
+    size_t rows = 2 * BLOCK_QUERIES + BLOCK_KEYS + SV_PANEL_ROWS;
+    *s = (sv_attention_scratch){ .k = k, .n_threads = n_threads, .per_thread = scores + rows * dim };
     s->floats = sv_take(a, (size_t)n_threads, s->per_thread * sizeof(float));
 }
 
@@ -36,8 +49,12 @@ typedef struct block {
     const sv_attention *a;
     int head, first, n;           /* queries first .. first + n - 1 */
     int n_keys;                   /* that the last of them sees     */
-    float *score;                 /* [n][n_keys]                    */
-    float *keys;                  /* [BLOCK_KEYS][head_dim]         */
+    size_t stride;                /* of the scores                  */
+    size_t dim;                   /* head_dim, or more with zeros   */
+    float *score;                 /* [n][stride]                    */
+    float *query, *out;           /* [BLOCK_QUERIES][dim]           */
+    float *rows;                  /* [BLOCK_KEYS][dim] keys or values as floats */
+    float *panel;                 /* [dim][16] keys                 */
 } block;
 
 static int limit_of(const sv_attention *a, int query)
@@ -68,18 +85,18 @@ static const uint16_t *halves_at(const block *b, const sv_kv_rows *r, int i)
     return (const uint16_t *)r->data + element(b, r, i);
 }
 
-/* n rows from i as floats: where they lie, or expanded. */
-static const float *expand(const block *b, const sv_kv_rows *r, int i, int n, size_t *stride)
+/* n rows from i to b->rows. */
+static void expand(const block *b, const sv_kv_rows *r, int i, int n)
 {
-    if (!r->f16) {
-        *stride = r->row_stride;
-        return floats_at(b, r, i);
-    }
     size_t dim = (size_t)b->a->head_dim;
-    for (int j = 0; j < n; j++)
-        b->k->f16_to_f32(b->keys + (size_t)j * dim, halves_at(b, r, i + j), dim);
-    *stride = dim;
-    return b->keys;
+    for (int j = 0; j < n; j++) {
+        float *to = b->rows + (size_t)j * b->dim;
+        if (r->f16)
+            b->k->f16_to_f32(to, halves_at(b, r, i + j), dim);
+        else
+            memcpy(to, floats_at(b, r, i + j), dim * sizeof *to);
+        memset(to + dim, 0, (b->dim - dim) * sizeof *to);
+    }
 }
 
 static int is_few(const block *b)
@@ -93,24 +110,44 @@ static void score_few(const block *b)
     int dim = b->a->head_dim;
     for (int j = 0; j < b->n_keys; j++)
         for (int i = 0; i < b->n; i++)
-            b->score[(size_t)i * b->n_keys + j] =
+            b->score[(size_t)i * b->stride + (size_t)j] =
                 key->f16 ? b->k->dot_f16(halves_at(b, key, j), query_row(b, i), dim)
                          : b->k->dot_f32(floats_at(b, key, j), query_row(b, i), dim);
 }
 
+/* Queries of the group that begins at i. */
+static int group_size(const block *b, int i)
+{
+    return b->n - i < SV_GROUP ? b->n - i : SV_GROUP;
+}
+
+/* Keys that any query of the group sees. */
+static int group_limit(const block *b, int i)
+{
+    return limit_of(b->a, b->first + i + group_size(b, i) - 1);
+}
+
 static void score_many(const block *b)
 {
-    const sv_attention *a = b->a;
-    for (int j = 0; j < b->n_keys; j += BLOCK_KEYS) {
-        int n = b->n_keys - j < BLOCK_KEYS ? b->n_keys - j : BLOCK_KEYS;
-        size_t stride;
-        const float *keys = expand(b, &a->k, j, n, &stride);
-        sv_gemm_nt(b->k, b->score + j, b->n_keys, query_row(b, 0), (int)a->q_stride, keys,
-                   (int)stride, b->n, n, a->head_dim, 0);
+    int dim = b->a->head_dim;
+    for (int i = 0; i < b->n; i++) {
+        memcpy(b->query + (size_t)i * b->dim, query_row(b, i), (size_t)dim * sizeof *b->query);
+        b->k->scale_f32(b->query + (size_t)i * b->dim, b->a->scale, dim);
+    }
+    for (int j = 0; j < b->n_keys; j += SV_PANEL_ROWS) {
+        int n = b->n_keys - j < SV_PANEL_ROWS ? b->n_keys - j : SV_PANEL_ROWS;
+        expand(b, &b->a->k, j, n);
+        b->k->panel_f32(b->panel, b->rows, b->dim, n, dim);
+        for (int i = 0; i < b->n; i += SV_GROUP)
+            if (j < group_limit(b, i))
+                b->k->gemm_panel(b->score + (size_t)i * b->stride + (size_t)j, b->stride, b->panel,
+                                 SV_PANEL_ROWS, b->query + (size_t)i * b->dim, b->dim,
+                                 group_size(b, i), dim, 0);
     }
 }
 
-/* Probabilities of the block's queries, in b->score; 0 beyond a query's limit. */
+/* Probabilities of the block's queries, in b->score; 0 between a query's limit and its
+ * group's. */
 static void probabilities(const block *b)
 {
     if (is_few(b))
@@ -118,10 +155,10 @@ static void probabilities(const block *b)
     else
         score_many(b);
     for (int i = 0; i < b->n; i++) {
-        float *row = b->score + (size_t)i * b->n_keys;
+        float *row = b->score + (size_t)i * b->stride;
         int limit = limit_of(b->a, b->first + i);
-        assert(limit >= 1 && limit <= b->n_keys);
-        b->k->scale_f32(row, b->a->scale, limit);
+        if (is_few(b))
+            b->k->scale_f32(row, b->a->scale, limit);
         b->k->softmax(row, limit);
         memset(row + limit, 0, (size_t)(b->n_keys - limit) * sizeof *row);
     }
@@ -135,7 +172,7 @@ static void values_few(const block *b, float *out, size_t stride)
         memset(out + (size_t)i * stride, 0, (size_t)dim * sizeof *out);
     for (int j = 0; j < b->n_keys; j++)
         for (int i = 0; i < b->n; i++) {
-            float p = b->score[(size_t)i * b->n_keys + j], *y = out + (size_t)i * stride;
+            float p = b->score[(size_t)i * b->stride + (size_t)j], *y = out + (size_t)i * stride;
             if (value->f16)
                 b->k->axpy_f16(y, p, halves_at(b, value, j), dim);
             else
@@ -145,14 +182,20 @@ static void values_few(const block *b, float *out, size_t stride)
 
 static void values_many(const block *b, float *out, size_t stride)
 {
-    const sv_attention *a = b->a;
+    size_t dim = (size_t)b->a->head_dim;
     for (int j = 0; j < b->n_keys; j += BLOCK_KEYS) {
         int n = b->n_keys - j < BLOCK_KEYS ? b->n_keys - j : BLOCK_KEYS;
-        size_t value_stride;
-        const float *values = expand(b, &a->v, j, n, &value_stride);
-        sv_gemm_nn(b->k, out, (int)stride, b->score + j, b->n_keys, values, (int)value_stride, b->n,
-                   a->head_dim, n, j > 0);
+        expand(b, &b->a->v, j, n);
+        for (int i = 0; i < b->n; i += SV_GROUP) {
+            int seen = group_limit(b, i) - j < n ? group_limit(b, i) - j : n;
+            for (size_t d = 0; seen > 0 && d < b->dim; d += SV_PANEL_ROWS)
+                b->k->gemm_panel(b->out + (size_t)i * b->dim + d, b->dim, b->rows + d, b->dim,
+                                 b->score + (size_t)i * b->stride + (size_t)j, b->stride,
+                                 group_size(b, i), seen, j > 0);
+        }
     }
+    for (int i = 0; i < b->n; i++)
+        memcpy(out + (size_t)i * stride, b->out + (size_t)i * b->dim, dim * sizeof *out);
 }
 
 typedef struct job {
@@ -172,8 +215,13 @@ static block block_of(const job *j, int task, int thread)
                 .first = task % j->n_blocks * size };
     b.n = a->n_query - b.first < size ? a->n_query - b.first : size;
     b.n_keys = limit_of(a, b.first + b.n - 1);
-    b.keys = j->s->floats + (size_t)thread * j->s->per_thread;
-    b.score = b.keys + (size_t)BLOCK_KEYS * a->head_dim;
+    b.stride = score_stride(a->n_rows);
+    b.dim = whole_panels(a->head_dim);
+    b.query = j->s->floats + (size_t)thread * j->s->per_thread;
+    b.out = b.query + BLOCK_QUERIES * b.dim;
+    b.rows = b.out + BLOCK_QUERIES * b.dim;
+    b.panel = b.rows + BLOCK_KEYS * b.dim;
+    b.score = b.panel + SV_PANEL_ROWS * b.dim;
     return b;
 }
 
@@ -198,7 +246,7 @@ static void copy_probabilities(void *arg, int task, int thread)
     probabilities(&b);
     for (int i = 0; i < b.n; i++) {
         float *row = j->out + ((size_t)b.head * b.a->n_query + (size_t)(b.first + i)) * n_columns;
-        memcpy(row, b.score + (size_t)i * b.n_keys + j->first_column, n_seen * sizeof *row);
+        memcpy(row, b.score + (size_t)i * b.stride + (size_t)j->first_column, n_seen * sizeof *row);
         memset(row + n_seen, 0, (n_columns - n_seen) * sizeof *row);
     }
 }

@@ -13,33 +13,12 @@ void sv_gemm_nt(const sv_kernels *k, float *c, int ldc, const float *a, int lda,
                 add ? 1.0f : 0.0f, c, ldc);
 }
 
-void sv_gemm_nn(const sv_kernels *k, float *c, int ldc, const float *a, int lda, const float *b,
-                int ldb, int m, int n, int depth, int add)
-{
-    (void)k;
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, m, n, depth, 1.0f, a, lda, b, ldb,
-                add ? 1.0f : 0.0f, c, ldc);
-}
-
 #else
-#include <string.h>
 
 void sv_gemm_nt(const sv_kernels *k, float *c, int ldc, const float *a, int lda, const float *b,
                 int ldb, int m, int n, int depth, int add)
 {
     k->gemm_f32(c, ldc, a, lda, b, ldb, m, n, depth, add);
-}
-
-void sv_gemm_nn(const sv_kernels *k, float *c, int ldc, const float *a, int lda, const float *b,
-                int ldb, int m, int n, int depth, int add)
-{
-    for (int i = 0; i < m; i++) {
-        float *row = c + (size_t)i * ldc;
-        if (!add)
-            memset(row, 0, (size_t)n * sizeof *row);
-        for (int j = 0; j < depth; j++)
-            k->axpy_f32(row, a[(size_t)i * lda + j], b + (size_t)j * ldb, n);
-    }
 }
 
 #endif

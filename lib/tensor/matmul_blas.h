@@ -9,8 +9,5 @@
 /* c[m][n] = a[m][depth] b[n][depth]^T, plus what is in c if add. */
 void sv_gemm_nt(const sv_kernels *k, float *c, int ldc, const float *a, int lda, const float *b,
                 int ldb, int m, int n, int depth, int add);
-/* c[m][n] = a[m][depth] b[depth][n], plus what is in c if add. */
-void sv_gemm_nn(const sv_kernels *k, float *c, int ldc, const float *a, int lda, const float *b,
-                int ldb, int m, int n, int depth, int add);
 
 #endif

@@ -4,6 +4,7 @@
 
 #define W 8
 #define GEMM_COLS 2
+#define PANEL_TILE 6
 typedef __m256 vf;
 #define vf_load(p) _mm256_loadu_ps(p)
 #define vf_store(p, v) _mm256_storeu_ps(p, v)

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* The vectors of float_body.h: 16 floats. */
 #include "simd/avx512/avx512.h"
+#include "simd/avx512/transpose.h"
 
 #define W 16
 #define GEMM_COLS 4
+#define PANEL_TILE 16
 typedef __m512 vf;
 #define MASK(n) ((__mmask16)((1u << (n)) - 1))
 #define vf_load(p) _mm512_loadu_ps(p)
@@ -64,7 +66,24 @@ static inline void vf_put_brain(uint16_t *p, vf v)
 
 #include "simd/float_body.h"
 
+static void panel_f32(float *dst, const float *x, size_t ldx, int n_rows, int depth)
+{
+    for (int from = 0; from < depth; from += 16, dst += 256) {
+        int n = depth - from < 16 ? depth - from : 16;
+        __m512i v[SV_PANEL_ROWS];
+        UNROLL(16) for (int r = 0; r < SV_PANEL_ROWS; r++)
+            v[r] = r < n_rows
+                ? _mm512_castps_si512(vf_part(x + (size_t)r * ldx + (size_t)from, n))
+                : _mm512_setzero_si512();
+        transpose(v);
+        UNROLL(16) for (int d = 0; d < 16; d++)
+            if (d < n)
+                _mm512_storeu_si512(dst + 16 * d, v[d]);
+    }
+}
+
 void sv_float_fill_avx512(sv_kernels *k)
 {
     fill_float(k);
+    k->panel_f32 = panel_f32;
 }

@@ -6,6 +6,7 @@
 
 #define W 4
 #define GEMM_COLS 4
+#define PANEL_TILE 6
 typedef float32x4_t vf;
 #define vf_load(p) vld1q_f32(p)
 #define vf_store(p, v) vst1q_f32(p, v)

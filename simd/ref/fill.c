@@ -48,6 +48,8 @@ void sv_kernels_fill_ref(sv_kernels *k)
     k->f32_to_bf16 = sv_f32_to_bf16_ref;
     fill_dequant(k);
     k->gemm_f32 = sv_gemm_f32_ref;
+    k->gemm_panel = sv_gemm_panel_ref;
+    k->panel_f32 = sv_panel_f32_ref;
     k->quant_rows = sv_quant_rows_ref;
     k->pack = sv_pack_ref;
     sv_expand_fill_ref(k);

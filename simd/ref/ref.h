@@ -42,6 +42,10 @@ void sv_dequant_q6_k_ref(float *y, const void *x, size_t n);
 void sv_gemm_f32_ref(float *c, int ldc, const float *a, int lda, const float *b, int ldb,
                      int m, int n, int k, int add);
 
+void sv_gemm_panel_ref(float *y, size_t ldy, const float *w, size_t ldw, const float *x, size_t ldx,
+                       int n, int depth, int add);
+void sv_panel_f32_ref(float *dst, const float *x, size_t ldx, int n_rows, int depth);
+
 void sv_quant_rows_ref(sv_qtoken *dst, const float *x, size_t ldx, int n, int k);
 void sv_pack_ref(uint8_t *dst, const uint8_t *src, size_t row_bytes, int n_rows, int n_blocks,
                  const sv_block_shape *s);

@@ -234,6 +234,34 @@ static void check_gemm(int k_dim)
     CHECK(!memcmp(want, got, sizeof want[0]));  /* a row is the same whatever its company */
 }
 
+/* n of depth, sixteen columns; the order of summing is given, so a row is the same in any
+ * company. */
+static void check_panels(int n)
+{
+    enum { DEPTH = 37, LD = 41 };
+    static float want[SV_GROUP][LD], got[SV_GROUP][LD];
+    float *x = guard_end(gx, DEPTH, sizeof *x), *w = guard_end(gy, 8 * MAX_N, sizeof *w);
+    float *rows = guard_end(gz, 8 * MAX_N, sizeof *rows);
+    if (n > DEPTH)
+        return;
+    random_floats(w, 8 * MAX_N, 1);
+    random_floats(rows, 8 * MAX_N, 1);
+    for (int count = 1; count <= SV_GROUP; count++) {
+        random_floats(want[0], SV_GROUP * LD, 1);
+        memcpy(got, want, sizeof got);
+        ref->gemm_panel(want[0], LD, w, 17, rows, 40, count, n, count % 2);
+        k->gemm_panel(got[0], LD, w, 17, rows, 40, count, n, count % 2);
+        near_all("gemm_panel", want[0], got[0], SV_GROUP * LD, n + 1, 3.0 * n + 5);
+        CHECK(!memcmp(&want[count - 1][16], &got[count - 1][16], (LD - 16) * sizeof(float)));
+        k->gemm_panel(want[0], LD, w, 17, rows, 40, 1, n, 0);
+        k->gemm_panel(got[0], LD, w, 17, rows, 40, count, n, 0);
+        CHECK(!memcmp(want, got, 16 * sizeof(float)));
+        ref->panel_f32(want[0], x, 1, count < n ? count : n, n ? DEPTH - n + 1 : 0);
+        k->panel_f32(got[0], x, 1, count < n ? count : n, n ? DEPTH - n + 1 : 0);
+        CHECK(!memcmp(want, got, (size_t)(n ? DEPTH - n + 1 : 0) * 64));
+    }
+}
+
 #define TEST(name)                          \
     static void test_##name(void **state)   \
     {                                       \
@@ -248,6 +276,7 @@ TEST(softmax)
 TEST(rope)
 TEST(conversions)
 TEST(gemm)
+TEST(panels)
 
 int main(void)
 {
@@ -259,7 +288,7 @@ int main(void)
         cmocka_unit_test(test_dots), cmocka_unit_test(test_vectors), cmocka_unit_test(test_norms),
         cmocka_unit_test(test_activations), cmocka_unit_test(test_softmax),
         cmocka_unit_test(test_rope), cmocka_unit_test(test_conversions),
-        cmocka_unit_test(test_gemm),
+        cmocka_unit_test(test_gemm), cmocka_unit_test(test_panels),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     guard_free(gx), guard_free(gy), guard_free(gz), guard_free(gh);
