@@ -10,3 +10,16 @@ bench_random_model_LDADD = libmake_model.la libcore.la
 
 # Accuracy of every pruning method, as a table.
 EXTRA_DIST += bench/accuracy.sh
+
+# Integer products on one core. `make bench-dist` packs it for another machine, linked
+# statically, so that a cross build can be measured where it runs.
+noinst_PROGRAMS += bench/kernels
+bench_kernels_SOURCES = bench/kernels.c bench/peak.c bench/peak.h
+bench_kernels_LDADD = libcore.la
+bench_dist = sparsevlm-bench-$(PACKAGE_VERSION)-$(host)
+bench-dist:
+	rm -f bench/kernels$(EXEEXT)
+	$(MAKE) bench/kernels$(EXEEXT) LDFLAGS="$(LDFLAGS) -all-static"
+	tar -czf $(bench_dist).tar.gz -C bench kernels$(EXEEXT)
+	@echo "$(bench_dist).tar.gz is ready"
+.PHONY: bench-dist
