@@ -17,23 +17,38 @@ INLINE void prepare(vi *w)
     }
 }
 
-/* 16 deep: each instruction leaves a pair of rows for either token side by side. */
-INLINE void four_words(vi *d0, vi *d1, const vi *w, const int8_t *q0, const int8_t *q1)
+/* Sums of a pair of rows for either token side by side: [0] of rows 0 and 1, [1] of 2 and 3. */
+typedef struct sums { vi s[2]; } sums;
+
+/* 16 deep more. */
+INLINE sums four_words(sums a, const vi *w, const int8_t *q0, const int8_t *q1)
 {
-    int8x16_t x0 = vld1q_s8(q0), x1 = vld1q_s8(q1);
-    int8x16_t low = vcombine_s8(vget_low_s8(x0), vget_low_s8(x1));
-    int8x16_t high = vcombine_s8(vget_high_s8(x0), vget_high_s8(x1));
-    vi a = vmmlaq_s32(vmmlaq_s32(vi_zero(), AS_BYTES(w[0]), low), AS_BYTES(w[2]), high);
-    vi b = vmmlaq_s32(vmmlaq_s32(vi_zero(), AS_BYTES(w[1]), low), AS_BYTES(w[3]), high);
-    *d0 = vuzp1q_s32(a, b);
-    *d1 = vuzp2q_s32(a, b);
+    int64x2_t x0 = vreinterpretq_s64_s8(vld1q_s8(q0)), x1 = vreinterpretq_s64_s8(vld1q_s8(q1));
+    int8x16_t low = vreinterpretq_s8_s64(vzip1q_s64(x0, x1));
+    int8x16_t high = vreinterpretq_s8_s64(vzip2q_s64(x0, x1));
+    a.s[0] = vmmlaq_s32(vmmlaq_s32(a.s[0], AS_BYTES(w[0]), low), AS_BYTES(w[2]), high);
+    a.s[1] = vmmlaq_s32(vmmlaq_s32(a.s[1], AS_BYTES(w[1]), low), AS_BYTES(w[3]), high);
+    return a;
+}
+
+/* Half h of both tokens' results. */
+INLINE void put(vi (*d)[2], int h, sums a)
+{
+    d[0][h] = vuzp1q_s32(a.s[0], a.s[1]);
+    d[1][h] = vuzp2q_s32(a.s[0], a.s[1]);
 }
 
 INLINE void dots(vi (*d)[2], const vi *w, const int8_t *const *q, int form)
 {
-    (void)form;
-    four_words(&d[0][0], &d[1][0], w, q[0], q[1]);
-    four_words(&d[0][1], &d[1][1], w + 4, q[0] + 16, q[1] + 16);
+    const sums none = { { vi_zero(), vi_zero() } };
+    sums first = four_words(none, w, q[0], q[1]);
+    if (form & SV_FORM_HALF) {
+        put(d, 0, first);
+        put(d, 1, four_words(none, w + 4, q[0] + 16, q[1] + 16));
+        return;
+    }
+    put(d, 0, four_words(first, w + 4, q[0] + 16, q[1] + 16));
+    d[0][1] = d[1][1] = vi_zero();
 }
 
 #include "simd/gemm_body.h"
