@@ -124,6 +124,7 @@ tests_unit_api_faults_SOURCES = tests/unit/api_faults.c $(small_sources)
 tests_unit_api_faults_LDADD = $(tiny_libs)
 
 kernel_tests = \
+	tests/kernels/bf16 \
 	tests/kernels/dispatch \
 	tests/kernels/float \
 	tests/kernels/ref_convert \
@@ -131,6 +132,7 @@ kernel_tests = \
 	tests/kernels/ref_float \
 	tests/kernels/quant
 
+tests_kernels_bf16_SOURCES = tests/kernels/bf16.c tests/guard.c tests/guard.h
 tests_kernels_float_SOURCES = tests/kernels/float.c tests/guard.c tests/guard.h
 
 all_scripts = tests/golden/goldens.sh tests/bad_files.sh tests/cli.sh tests/examples.sh \
