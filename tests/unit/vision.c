@@ -348,11 +348,14 @@ static void test_not_a_number(void **state)
  * normal values is about 2.2 deviations, a step 1/127 of it, its rounding 0.29 steps or
  * 0.5 % of a deviation. Fourteen products follow each other here (six in each of two
  * blocks, two in the projector), some side by side: at most sqrt(14) * 0.5 % = 2 %, and
- * as much again for blocks less regular than that. */
+ * as much again for blocks less regular than that. Where floats are rounded to bf16, by 2^-9 at
+ * most, it is 0.16 % a product and 1.2 % by the same reasoning; 1.4 % apart is a cosine of
+ * 0.9999. */
 static void test_fast_path(void **state)
 {
     (void)state;
-    static const char *const mixes[] = { "Q8_0", "Q5_0", "Q4_0" };
+    static const char *const mixes[] = { "Q8_0", "Q5_0", "Q4_0", "F16" };
+    static const double most[] = { 0.04, 0.04, 0.04, 0.014 };
     for (size_t m = 0; m < sizeof mixes / sizeof *mixes; m++) {
         tower t;
         svlm_features_options o;
@@ -369,7 +372,7 @@ static void test_fast_path(void **state)
         }
         print_message("%s: %.2f %% from the precise path\n", mixes[m],
                       100 * sqrt(difference / size));
-        CHECK(sqrt(difference / size) <= 0.04);
+        CHECK(sqrt(difference / size) <= most[m]);
         CHECK(t.vit.blocks[0].q.w.type == SV_F16 || difference > 0);
         svlm_features_close(precise);
         svlm_features_close(fast);
