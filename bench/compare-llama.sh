@@ -50,10 +50,11 @@ peer_flags() { [ "$1" = ik ] && echo "-fa 1 -rtr 1 -thp 1 -w 0" || echo "-fa 1 -
 peer() {                          # engine, type, round, model
     # shellcheck disable=SC2046
     "${bin[$1]}/llama-bench" -m "$4" -t "$threads" -p "$tokens" -n "$decoded" -r 1 -o csv $(peer_flags "$1") 2>/dev/null |
-        awk -F'","|^"|"$' -v e="$1" -v t="$2" -v r="$3" '
-            /n_prompt/ { for (i = 1; i <= NF; i++) c[$i] = i; next }
-            c["avg_ts"] { what = $c["n_prompt"] > 0 ? "prefill " $c["n_prompt"] : "decode"
-                          printf "%s\t%s\t%s\t%s\t%s\n", t, r, e, what, $c["avg_ts"] }' >>"$out"
+        awk -v e="$1" -v t="$2" -v r="$3" '
+            /^build_commit/ { n = split($0, h, ","); for (i = 1; i <= n; i++) c[h[i]] = i; next }
+            c["avg_ts"] { gsub(/^"|"$/, ""); split($0, v, "\",\"")
+                          what = v[c["n_prompt"]] > 0 ? "prefill " v[c["n_prompt"]] : "decode"
+                          printf "%s\t%s\t%s\t%s\t%s\n", t, r, e, what, v[c["avg_ts"]] }' >>"$out"
 }
 
 ours() {                          # label, type, round, model, mmproj, options...
