@@ -140,6 +140,23 @@ run 0 eval -m "$demo" "$dir/pack" --json
 [ "$("$get" all right < "$dir/out")" = 1 ] || bad "eval did not find 1 right answer"
 run 0 eval -m "$demo" "$dir/pack" --limit 2
 grep -q '^one  *2 ' "$dir/out" || bad "eval --limit"
+
+# on both paths: the demo model answers alike, a random one's tokens lie too close together
+# for that, and what is listed is what each path says by itself
+run 0 eval -m "$demo" "$dir/pack" --against-precise --json
+[ "$("$get" all equal < "$dir/out")" = 3 ] || bad "the demo model's answers are not equal"
+[ "$("$get" all right_precise < "$dir/out")" = 1 ] || bad "not 1 right answer on the precise path"
+t4=$SVLM_TEST_DATA/models/t4/t4-q4_k_m.gguf
+run 0 eval -m "$t4" "$dir/pack" -n 24 --limit 1 --against-precise --json
+[ "$("$get" all equal < "$dir/out")" = 0 ] || bad "a random model's answers are equal"
+fast=$("$get" different 0 answer < "$dir/out")
+precise=$("$get" different 0 precise < "$dir/out")
+run 0 eval -m "$t4" "$dir/pack" -n 24 --limit 1 -v
+grep -qF -e "$fast" "$dir/err" || bad "the answer listed is not the fast path's"
+run 0 eval -m "$t4" "$dir/pack" -n 24 --limit 1 --precise -v
+grep -qF -e "$precise" "$dir/err" || bad "the answer listed is not the precise path's"
+run 2 eval "$dir/pack" --precise --against-precise
+say compared
 printf '{"image": "a.png"}\n' > "$dir/pack/questions.jsonl"
 run 3 eval -m "$t1" "$dir/pack"
 grep -q 'line 1' "$dir/err" || bad "eval does not name the line"

@@ -49,7 +49,7 @@ typedef struct cli_options {
     int frames;
     double fps, start, end;
     int json, stats, verbose;
-    int limit;                    /* eval    */
+    int limit, against_precise;   /* eval    */
     cli_list tokens;              /* bench   */
     const char *settings;         /* bench   */
     int repeat;                   /* bench   */

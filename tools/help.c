@@ -59,6 +59,7 @@ const char *cli_help(cli_command command)
                "line holds image, family, question and answer. An answer counts when it is\n"
                "equal. Prints accuracy by family with a 95 % interval (Wilson).\n"
                "  --limit N               only the first N questions\n"
+               "  --against-precise       ask with --precise as well: which answers differ?\n"
                MODEL TEXT PRUNE RUN
                "  --json                  one object on stdout\n"
                END;

@@ -11,18 +11,26 @@ enum { DEFAULT_FRAMES = 8, MAX_FRAMES = 1024 };
 
 /* ---- model ----------------------------------------------------------------- */
 
+/* Looks once, however often a command opens them. */
+static int find_files(cli_files *files, const cli_options *o)
+{
+    int rc = files->model ? CLI_OK : cli_find_files(files, o);
+    if (files->is_demo && !o->json)
+        cli_note("this is the small demo model: it knows only coloured shapes, letters and digits "
+                 "(-m gives another)");
+    files->is_demo = 0;           /* said */
+    return rc;
+}
+
 int cli_open_model(svlm_model **model, const cli_options *o)
 {
     static cli_files files;       /* named by the signal handler until the end */
     svlm_model_options mo;
     svlm_error err;
-    int rc = cli_find_files(&files, o);
+    int rc = find_files(&files, o);
     *model = NULL;
     if (rc)
         return rc;
-    if (files.is_demo && !o->json)
-        cli_note("this is the small demo model: it knows only coloured shapes, letters and digits "
-                 "(-m gives another)");
     SVLM_INIT(&mo);
     mo.model_path = files.model;
     mo.mmproj_path = files.mmproj;

@@ -69,6 +69,7 @@ static const option_def defs[] = {
     { "json", 0, ALL & ~CLI_CHAT, FLAG, AT(json), 0, 0 },
     { "stats", 0, CLI_ASK | CLI_CHAT, FLAG, AT(stats), 0, 0 },
     { "limit", 0, CLI_EVAL, COUNT, AT(limit), 1, INT_MAX },
+    { "against-precise", 0, CLI_EVAL, FLAG, AT(against_precise), 0, 0 },
     { "tokens", 0, CLI_BENCH, LIST, AT(tokens), 1, 1 << 20 },
     { "settings", 0, CLI_BENCH, TEXT, AT(settings), 0, 0 },
     { "repeat", 0, CLI_BENCH, COUNT, AT(repeat), 1, 1000 },
