@@ -8,8 +8,8 @@ noinst_PROGRAMS += bench/random_model
 bench_random_model_SOURCES = bench/random_model.c
 bench_random_model_LDADD = libmake_model.la libcore.la
 
-# Accuracy of every pruning method, as a table.
-EXTRA_DIST += bench/accuracy.sh bench/compare-llama.sh
+# Accuracy of every pruning method, as a table; rate against token count, as a plot.
+EXTRA_DIST += bench/accuracy.sh bench/compare-llama.sh bench/plot_rates.py
 
 # Integer products on one core. `make bench-dist` packs it for another machine, linked
 # statically, so that a cross build can be measured where it runs.
