@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* How fast the integer products are on one core: bench/kernels [ISA]
+/* How fast quantised weights are on one core: bench/kernels [ISA]
  *
- * For each type: the inner kernel alone and its share of the peak, the product of a
- * 4096 x 4096 matrix with unpacking against the number of tokens, and one token over a matrix
- * that no cache holds, from the file's rows and from panels. Times are the thread's own. */
+ * For each type: a row to floats, the inner kernel of integer products alone and its share of
+ * the peak, the product of a 4096 x 4096 matrix with unpacking against the number of tokens,
+ * and one token over a matrix that no cache holds, from the file's rows and from panels. Times
+ * are the thread's own. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,6 +68,21 @@ static void run_product(const void *arg)
     const sv_product p = { y, j->w, NULL };
     for (int i = 0; i < sv_quant_tasks(j->w, j->n); i++)
         sv_quant_task(k, &p, act, j->n, i, scratch);
+}
+
+static void run_dequant(const void *arg)
+{
+    const work *j = arg;
+    for (int i = 0; i < INNER; i++)
+        k->dequant[j->w->type](y, j->w->data, K);
+}
+
+/* One row of blocks, from and to the caches next to the core. */
+static void to_floats(const sv_weight *w)
+{
+    const work j = { w, NULL, 1 };
+    printf("%-8s to floats      %6.1f values/ns\n", sv_type_get(w->type)->name,
+           1e-9 * INNER * K / least(run_dequant, &j));
 }
 
 static void inner_kernel(const sv_weight *w)
@@ -138,6 +154,7 @@ static void bench_type(sv_type type)
     uint8_t *data = need(ROWS * row_bytes);
     const sv_weight w = { data, type, K, ROWS, row_bytes, NULL };
     fill(data, type, ROWS * row_bytes / (size_t)sv_type_get(type)->block_bytes);
+    to_floats(&w);
     inner_kernel(&w);
     against_tokens(&w);
     one_token(w);

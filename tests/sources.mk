@@ -125,6 +125,7 @@ tests_unit_api_faults_LDADD = $(tiny_libs)
 
 kernel_tests = \
 	tests/kernels/bf16 \
+	tests/kernels/dequant \
 	tests/kernels/dispatch \
 	tests/kernels/float \
 	tests/kernels/ref_convert \
@@ -133,6 +134,7 @@ kernel_tests = \
 	tests/kernels/quant
 
 tests_kernels_bf16_SOURCES = tests/kernels/bf16.c tests/guard.c tests/guard.h
+tests_kernels_dequant_SOURCES = tests/kernels/dequant.c tests/guard.c tests/guard.h
 tests_kernels_float_SOURCES = tests/kernels/float.c tests/guard.c tests/guard.h
 
 all_scripts = tests/golden/goldens.sh tests/bad_files.sh tests/cli.sh tests/examples.sh \

@@ -6,6 +6,7 @@
 void sv_kernels_fill_avx2(sv_kernels *k)
 {
     sv_float_fill_avx2(k);
+    sv_dequant_fill_avx2(k);
     k->quant_rows = sv_quant_rows_avx2;
     k->pack = sv_pack_avx2;
     sv_expand_fill_avx2(k);

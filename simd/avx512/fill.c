@@ -6,6 +6,7 @@
 void sv_kernels_fill_avx512(sv_kernels *k)
 {
     sv_float_fill_avx512(k);
+    sv_dequant_fill_avx512(k);
     k->quant_rows = sv_quant_rows_avx512;
     k->pack = sv_pack_avx512;
     sv_expand_fill_avx512(k);

@@ -6,6 +6,7 @@
 void sv_kernels_fill_neon(sv_kernels *k)
 {
     sv_float_fill_neon(k);
+    sv_dequant_fill_neon(k);
     k->quant_rows = sv_quant_rows_neon;
     k->pack = sv_pack_neon;
     sv_expand_fill_neon(k);
