@@ -8,6 +8,16 @@ noinst_PROGRAMS += bench/random_model
 bench_random_model_SOURCES = bench/random_model.c
 bench_random_model_LDADD = libmake_model.la libcore.la
 
+# The fast path held against the precise one.
+noinst_LTLIBRARIES += libwatch.la
+libwatch_la_SOURCES = bench/watch.c bench/watch.h
+libwatch_la_CFLAGS = $(AM_CFLAGS)
+
+noinst_PROGRAMS += bench/paths
+bench_paths_SOURCES = bench/paths.c
+bench_paths_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
+bench_paths_LDADD = libwatch.la libfiles.la libcore.la $(JANSSON_LIBS)
+
 # Accuracy of every pruning method, as a table; rate against token count, as a plot.
 EXTRA_DIST += bench/accuracy.sh bench/compare-llama.sh bench/plot_rates.py
 
