@@ -99,6 +99,10 @@ tests_unit_prefill_LDADD = $(tiny_libs)
 tests_unit_reuse_SOURCES = tests/unit/reuse.c $(fixture_sources)
 tests_unit_reuse_LDADD = $(tiny_libs)
 
+# Both paths of arithmetic over the same prompts.
+unit_tests += tests/unit/paths
+tests_unit_paths_LDADD = libwatch.la libfiles.la $(LDADD)
+
 # Every golden case, end to end.
 golden_programs = tests/golden/check-goldens
 tests_golden_check_goldens_SOURCES = tests/golden/check_goldens.c tests/golden/check_goldens.h \
