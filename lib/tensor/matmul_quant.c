@@ -4,7 +4,8 @@
 
 enum {
     CHUNK = 128,                  /* slabs unpacked at a time: 96 KB, a tenth of a usual L2 */
-    SMALL_CHUNK = 32,             /* for one row: what was packed stays in the first-level cache */
+    SMALL_CHUNK = 24,             /* for one row: packing prefetches and multiplying does not, so they
+                                   * alternate often; threes and eights of blocks */
     FEW_ROWS = 4,
     FEW_PANELS = 8                /* panels a task takes when there are few rows */
 };
