@@ -27,13 +27,17 @@ typedef struct maker {
     AVPacket *packet;
 } maker;
 
-/* A grid of 4 x 3 fields, white for the bits that are set. */
-static void draw(AVFrame *rgb, int number)
+/* A shape, or a grid of 4 x 3 fields, white for the bits that are set. */
+static void draw(AVFrame *rgb, const clip *c, int number)
 {
     for (int y = 0; y < rgb->height; y++)
         for (int x = 0; x < rgb->width; x++) {
+            uint8_t *p = rgb->data[0] + y * rgb->linesize[0] + 3 * x;
             int bit = y * ROWS / rgb->height * COLUMNS + x * COLUMNS / rgb->width;
-            memset(rgb->data[0] + y * rgb->linesize[0] + 3 * x, number >> bit & 1 ? 235 : 20, 3);
+            if (c->shapes)
+                shape_pixel(&c->shapes[number], x, y, rgb->width, p);
+            else
+                memset(p, number >> bit & 1 ? 235 : 20, 3);
         }
 }
 
@@ -61,11 +65,11 @@ static AVFrame *new_frame(int format, int width, int height)
     return f;
 }
 
-static AVFrame *picture(const AVCodecContext *enc, int number)
+static AVFrame *picture(const AVCodecContext *enc, const clip *c, int number)
 {
     AVFrame *rgb = new_frame(AV_PIX_FMT_RGB24, enc->width, enc->height);
     AVFrame *f = new_frame(enc->pix_fmt, enc->width, enc->height);
-    draw(rgb, number);
+    draw(rgb, c, number);
     struct SwsContext *sws = sws_getContext(enc->width, enc->height, AV_PIX_FMT_RGB24, enc->width,
                                             enc->height, enc->pix_fmt, SWS_BICUBIC, NULL, NULL,
                                             NULL);
@@ -183,7 +187,7 @@ static void write_frames(maker *m)
             avcodec_free_context(&m->enc);
             CHECK(open_encoder(m, 2));
         }
-        AVFrame *f = picture(m->enc, i);
+        AVFrame *f = picture(m->enc, c, i);
         f->pts = c->ms ? c->ms[i] : i;
         encode(m, f);
         av_frame_free(&f);

@@ -6,6 +6,7 @@
 #include "check.h"
 
 #include "image/image.h"
+#include "shapes.h"
 
 typedef struct clip {
     const char *container;        /* muxer: "mp4", "matroska" ...                     */
@@ -19,6 +20,7 @@ typedef struct clip {
     int n_sounds;                 /* sound streams besides                            */
     int grows;                    /* the second half has larger frames                */
     int is_live;                  /* written without seeking back                     */
+    const shape *shapes;          /* [n_frames] what each shows instead of its number */
 } clip;
 
 /* 0: libav here lacks the encoder. */

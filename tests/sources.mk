@@ -53,10 +53,11 @@ if HAVE_VIDEO
 unit_tests += tests/unit/video
 check_PROGRAMS += tests/make_clip
 endif
-tests_make_clip_SOURCES = tests/make_clip.c tests/clip.c tests/clip.h
+clip_sources = tests/clip.c tests/clip.h tests/shapes.c tests/shapes.h
+tests_make_clip_SOURCES = tests/make_clip.c $(clip_sources)
 tests_make_clip_CPPFLAGS = $(AM_CPPFLAGS) $(AV_CFLAGS)
 tests_make_clip_LDADD = $(LDADD) $(AV_LIBS)
-tests_unit_video_SOURCES = tests/unit/video.c tests/clip.c tests/clip.h
+tests_unit_video_SOURCES = tests/unit/video.c $(clip_sources)
 tests_unit_video_CPPFLAGS = $(AM_CPPFLAGS) $(AV_CFLAGS)
 tests_unit_video_LDADD = $(LDADD) $(AV_LIBS)
 
@@ -142,7 +143,7 @@ tests_kernels_dequant_SOURCES = tests/kernels/dequant.c tests/guard.c tests/guar
 tests_kernels_float_SOURCES = tests/kernels/float.c tests/guard.c tests/guard.h
 
 all_scripts = tests/golden/goldens.sh tests/bad_files.sh tests/cli.sh tests/examples.sh \
-	tests/explain.sh tests/layers.sh tests/symbols.sh
+	tests/explain.sh tests/layers.sh tests/symbols.sh tests/video.sh
 TEST_EXTENSIONS = .sh
 # A cross build runs its programs under an emulator: ./configure EMULATOR=qemu-aarch64
 LOG_COMPILER = $(EMULATOR)
