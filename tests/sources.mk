@@ -90,7 +90,7 @@ tests_fuzz_gguf_fuzz_LDADD = $(tiny_libs)
 # The language model, on tiny ones.
 fixture_sources = tests/llm_fixture.c tests/llm_fixture.h $(tiny_sources)
 unit_tests += tests/unit/hook_edit tests/unit/kv_cache tests/unit/llm_load tests/unit/prefill \
-	tests/unit/reuse
+	tests/unit/reuse tests/unit/spans
 tests_unit_hook_edit_SOURCES = tests/unit/hook_edit.c $(fixture_sources)
 tests_unit_hook_edit_LDADD = $(tiny_libs)
 tests_unit_llm_load_SOURCES = tests/unit/llm_load.c $(tiny_sources)
@@ -99,6 +99,8 @@ tests_unit_prefill_SOURCES = tests/unit/prefill.c $(fixture_sources)
 tests_unit_prefill_LDADD = $(tiny_libs)
 tests_unit_reuse_SOURCES = tests/unit/reuse.c $(fixture_sources)
 tests_unit_reuse_LDADD = $(tiny_libs)
+tests_unit_spans_SOURCES = tests/unit/spans.c $(fixture_sources)
+tests_unit_spans_LDADD = $(tiny_libs)
 
 # Both paths of arithmetic over the same prompts.
 unit_tests += tests/unit/paths

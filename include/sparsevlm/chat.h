@@ -76,6 +76,15 @@ SVLM_API svlm_status svlm_chat_reset(svlm_chat *chat, svlm_error *err);
 SVLM_API int32_t svlm_chat_last_token(const svlm_chat *chat);
 SVLM_API const float *svlm_chat_logits(svlm_chat *chat, int *n_vocab);
 
+/* Where visual rows come from: one grid of one picture. */
+typedef struct svlm_visual_span {
+    int image;                    /* picture of the last turn, in order; each frame is one */
+    int tile;                     /* its grid, as in svlm_cell; -1: rows merged from it  */
+    int n_rows;                   /* rows it came with; of merged rows 0                 */
+    const int32_t *rows_in;       /* [n_layers + 1] its rows entering each layer; the last:
+                                     those leaving the last layer                        */
+} svlm_visual_span;
+
 typedef struct svlm_chat_stats {
     size_t size;
     int n_layers;
@@ -92,9 +101,12 @@ typedef struct svlm_chat_stats {
     uint64_t kv_bytes, kv_bytes_unpruned;
     uint64_t reuse_bytes;         /* kept with the pictures of this chat               */
     double prefill_seconds, hook_seconds, decode_seconds;
+    int n_spans;
+    const svlm_visual_span *spans;        /* [n_spans] by picture, tile 0 first, merged last:
+                                     how a budget was shared out. Sums are visual_in */
 } svlm_chat_stats;
 
-/* Pointers stay valid until the next ask. */
+/* Pointers stay valid until the next ask or reset. */
 SVLM_API svlm_status svlm_chat_get_stats(const svlm_chat *chat, svlm_chat_stats *stats);
 
 #ifdef __cplusplus

@@ -19,6 +19,7 @@ static svlm_status open_turn(sv_session *s, sv_turn *t, svlm_error *err)
     memcpy(s->past_position, s->next_position, n);
     memset(s->visual_in, 0, n);
     memset(s->rows_in, 0, n);
+    sv_spans_free(s);
     s->n_reused = s->n_reused_layers = 0;
     s->reuse_bytes = 0;
     s->prefill_seconds = s->hook_seconds = 0;
@@ -53,14 +54,6 @@ static int first_layer(const sv_session *s, const svlm_hook *hook)
     return n < s->m->n_layers ? n : s->m->n_layers;
 }
 
-static int count_visual(const sv_rows *r)
-{
-    int n = 0;
-    for (int i = 0; i < r->n; i++)
-        n += r->kind[i] != SVLM_ROW_TEXT;
-    return n;
-}
-
 static void trace(sv_session *s, int layer)
 {
     if (s->trace)
@@ -68,13 +61,13 @@ static void trace(sv_session *s, int layer)
 }
 
 /* The rows enter a layer: their positions there, and what statistics want. */
-static void enter(sv_session *s, int layer)
+static void enter(sv_session *s, const sv_turn *t, int layer)
 {
     sv_rows *r = &s->rows;
     for (int i = 0; i < r->n; i++)
         r->position[i] = s->past_position[layer] + r->place[i];
     s->rows_in[layer] = r->n;
-    s->visual_in[layer] = count_visual(r);
+    s->visual_in[layer] = sv_spans_count(s, t, layer);
 }
 
 /* Some layers stop after keys and values for rows whose output nobody reads: those a
@@ -105,7 +98,7 @@ static svlm_status step(sv_session *s, sv_turn *t, int layer, svlm_error *err)
     sv_rows *r = &s->rows;
     int edits;
     svlm_status st;
-    enter(s, layer);
+    enter(s, t, layer);
     if ((st = sv_hook_plan(s, t, layer, &edits, err)))
         return st;
     if (edits && t->want_input)
@@ -129,7 +122,7 @@ static svlm_status run_turn(sv_session *s, sv_turn *t, const sv_progress *progre
         return st;
     if (s->rows.n < 1)
         return sv_fail(err, SVLM_ERR_HOOK, "the hook's reduce leaves no row at all");
-    enter(s, 0);                  /* positions, for begin */
+    enter(s, t, 0);                 /* positions, for begin */
     if ((st = sv_hook_begin(s, t, err)))
         return st;
     trace(s, -1);
@@ -144,7 +137,7 @@ static svlm_status run_turn(sv_session *s, sv_turn *t, const sv_progress *progre
     }
     if (t->first_layer == n_layers && !s->n_reused)
         sv_reuse_keep(s, t);
-    s->visual_out = count_visual(&s->rows);
+    s->visual_out = sv_spans_count(s, t, n_layers);
     if ((st = sv_logits(s, err)))
         return st;
     return sv_report(progress, SVLM_STAGE_PREFILL, n_layers, n_layers, err);

@@ -154,6 +154,7 @@ svlm_status sv_prompt_rows(sv_session *s, sv_turn *t, svlm_error *err)
     int next_image = 0, reduces = t->hook && t->hook->reduce;
     int n_text = (int)t->prompt->n - t->n_images;
     if ((st = check_images(s, t, err)) || (st = count_rows(s, t, err)) ||
+        (st = sv_spans_start(s, t, err)) ||
         (reduces && t->n_images && (st = lay_out_tail(s, t, &text, err))))
         return st;
     s->rows.n = s->rows.span = 0;

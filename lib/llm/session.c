@@ -146,6 +146,7 @@ void sv_session_free(sv_session *s)
 {
     if (!s)
         return;
+    sv_spans_free(s);
     sv_block_free(s->block, s->n_bytes);
     sv_free(s);
 }
@@ -156,6 +157,7 @@ void sv_session_reset(sv_session *s)
         s->kv.len[l] = s->next_position[l] = s->visual_in[l] = s->rows_in[l] = 0;
     s->n_prompt = s->n_visual = s->n_reused = s->n_reused_layers = s->visual_out = 0;
     s->n_total = 0;
+    sv_spans_free(s);
     s->reuse_bytes = 0;
     s->prefill_seconds = s->hook_seconds = 0;
 }
@@ -219,4 +221,6 @@ void sv_session_stats(const sv_session *s, svlm_chat_stats *stats)
     stats->reuse_bytes = s->reuse_bytes;
     stats->prefill_seconds = s->prefill_seconds;
     stats->hook_seconds = s->hook_seconds;
+    stats->n_spans = s->n_spans;
+    stats->spans = s->spans;
 }

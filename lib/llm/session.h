@@ -59,6 +59,9 @@ struct sv_session {
 
     /* what sv_session_stats tells */
     int32_t *visual_in, *rows_in; /* [n_layers]                                   */
+    svlm_visual_span *spans;      /* [n_spans], from spans.c                      */
+    int32_t *span_in;             /* [n_spans][n_layers + 1]                      */
+    int n_spans;
     int n_prompt, n_visual, visual_out;
     int n_reused, n_reused_layers;         /* rows that were not run through so many layers */
     int64_t n_total;              /* rows of all turns as entered, and tokens     */
@@ -85,6 +88,10 @@ size_t sv_llm_attention_floats(const sv_session *s, int n_query);
 /* The attention of some rows to the turn's, whose keys are there:
  * p[n_heads][n_query][n_rows]. */
 void sv_llm_attention(sv_session *s, int layer, const int32_t *query, int n_query, float *p);
+
+/* ---- spans.c -------------------------------------------------------------- */
+
+void sv_spans_free(sv_session *s);
 
 /* ---- logits.c ------------------------------------------------------------- */
 

@@ -29,6 +29,13 @@ typedef struct sv_turn {
  * reduced by the hook if it wants to. */
 svlm_status sv_prompt_rows(sv_session *s, sv_turn *t, svlm_error *err);
 
+/* ---- spans.c -------------------------------------------------------------- */
+
+/* Lists the turn's visual spans, once t->cells and t->image_rows are known. */
+svlm_status sv_spans_start(sv_session *s, const sv_turn *t, svlm_error *err);
+/* Counts the rows that enter a layer, by span; their sum. */
+int sv_spans_count(sv_session *s, const sv_turn *t, int layer);
+
 /* ---- hook_run.c ----------------------------------------------------------- */
 
 /* Each calls the hook's function of that name, if there is one, and checks what it

@@ -339,8 +339,8 @@ static void test_every_allocation_fails(void **state)
         CHECK(st == SVLM_ERR_NOMEM || st == SVLM_OK);
         n_failed += st != SVLM_OK;
     }
-    /* The session, its block, two lists of pictures, the attention. */
-    CHECK(st == SVLM_OK && n_failed == 5 && t.n_end >= t.n_begin);
+    /* The session, its block, two lists of pictures, spans and their counts, the attention. */
+    CHECK(st == SVLM_OK && n_failed == 7 && t.n_end >= t.n_begin);
     sv_prompt_free(&p);
 }
 
