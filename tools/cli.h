@@ -46,7 +46,7 @@ typedef struct cli_options {
     const char *prune, *positions;
     double retain;
     cli_list prune_layers, keep;
-    int frames;
+    int frames, frame_times;
     double fps, start, end;
     int json, stats, verbose;
     int limit, against_precise;   /* eval    */
@@ -93,22 +93,37 @@ int cli_make_hook(svlm_hook *hook, const cli_options *o);
 void cli_chat_options(svlm_chat_options *co, const cli_options *o, const svlm_hook *hook);
 const char *cli_prune_name(const cli_options *o);               /* "none", "sparsevlm" ... */
 
+/* ---- pictures.c ------------------------------------------------------------ */
+
+/* A picture, or a frame of a video. */
+typedef struct cli_picture {
+    svlm_features *features;
+    char *name;                   /* of its file, or NULL                   */
+    double seconds;               /* when the frame is shown; -1: a picture */
+} cli_picture;
+
 typedef struct cli_pictures {
-    svlm_features **features;
+    cli_picture *picture;
     int n, cap;
     double read_seconds, encode_seconds;
 } cli_pictures;
 
-/* Appends one picture's features, or those of a video's frames. */
+/* Appends one picture, or a video's frames. CLI_OK, or an exit code after a message. */
 int cli_add_input(cli_pictures *p, svlm_model *model, const cli_options *o, cli_input input,
                   int class_attention);
 int cli_add_image(cli_pictures *p, svlm_model *model, const cli_options *o,
                   const svlm_image *image, int class_attention);
+/* Adds those from number from on to the turn, if asked to with words on when frames are shown. */
+svlm_status cli_show(svlm_chat *chat, const cli_pictures *p, int from, int frame_times,
+                     svlm_error *err);
+void cli_pictures_cut(cli_pictures *p, int n);                  /* forgets all but n */
 void cli_pictures_free(cli_pictures *p);
 
 /* ---- report.c -------------------------------------------------------------- */
 
 int cli_progress(void *user, svlm_stage stage, int done, int total);
+/* Which frame of how many is being looked at; 0: a picture. */
+void cli_progress_frame(int frame, int n_frames);
 /* The same bar for other work. */
 void cli_bar(const char *what, int done, int total);
 void cli_progress_clear(void);
@@ -129,7 +144,10 @@ int cli_json_print(json_t *object);
 typedef struct cli_times { double start, load, read, encode, first_word; } cli_times;
 
 void cli_print_pruning(const svlm_chat_stats *s, const cli_options *o);
-void cli_print_stats(const svlm_chat_stats *s, const cli_options *o, const cli_times *t);
-json_t *cli_json_stats(const svlm_chat_stats *s, const cli_options *o, const cli_times *t);
+/* p: the pictures of the turn, to name them by. */
+void cli_print_stats(const svlm_chat_stats *s, const cli_pictures *p, const cli_options *o,
+                     const cli_times *t);
+json_t *cli_json_stats(const svlm_chat_stats *s, const cli_pictures *p, const cli_options *o,
+                       const cli_times *t);
 
 #endif

@@ -70,10 +70,8 @@ static int start_chat(ask *a)
 static int prefill(ask *a)
 {
     svlm_error err;
-    svlm_status st = SVLM_OK;
-    for (int i = 0; i < a->pictures.n && !st; i++)
-        st = svlm_chat_add_features(a->chat, a->pictures.features[i], &err);
-    if (st || svlm_chat_add_text(a->chat, a->o.prompt, &err) || svlm_chat_ask(a->chat, &err))
+    if (cli_show(a->chat, &a->pictures, 0, a->o.frame_times, &err) ||
+        svlm_chat_add_text(a->chat, a->o.prompt, &err) || svlm_chat_ask(a->chat, &err))
         return cli_fail(&err);
     cli_progress_clear();
     return CLI_OK;
@@ -104,10 +102,10 @@ static int report(ask *a)
     SVLM_INIT(&s);
     svlm_chat_get_stats(a->chat, &s);
     if (a->o.stats && !a->o.json)
-        cli_print_stats(&s, &a->o, &a->times);
+        cli_print_stats(&s, &a->pictures, &a->o, &a->times);
     if (!a->o.json)
         return CLI_OK;
-    json_t *object = cli_json_stats(&s, &a->o, &a->times);
+    json_t *object = cli_json_stats(&s, &a->pictures, &a->o, &a->times);
     json_object_set_new(object, "answer", cli_json_text(a->answer.p, a->answer.n));
     json_object_set_new(object, "interrupted", json_boolean(cli_interrupted()));
     return cli_json_print(object);

@@ -15,6 +15,8 @@ typedef struct talk {
     svlm_hook hook;
     int class_attention;
     svlm_chat *chat;
+    cli_pictures pictures;        /* of this turn; with --reprune of all turns */
+    int n_asked;                  /* those that earlier turns were about       */
     cli_times times;
     char *line;
     size_t cap_line;
@@ -29,15 +31,17 @@ static void print_commands(void)
 
 static int add_file(talk *t, cli_input input)
 {
-    cli_pictures p = { 0 };
+    cli_pictures *p = &t->pictures;
     svlm_error err;
-    int rc = cli_add_input(&p, t->model, &t->o, input, t->class_attention);
-    for (int i = 0; i < p.n && !rc; i++)
-        if (svlm_chat_add_features(t->chat, p.features[i], &err))
-            rc = cli_fail(&err);
-    t->times.read += p.read_seconds;
-    t->times.encode += p.encode_seconds;
-    cli_pictures_free(&p);
+    int before = p->n;
+    int rc = cli_add_input(p, t->model, &t->o, input, t->class_attention);
+    if (rc)
+        cli_pictures_cut(p, before);
+    else if (cli_show(t->chat, p, before, t->o.frame_times, &err))
+        rc = cli_fail(&err);
+    t->times.read += p->read_seconds;
+    t->times.encode += p->encode_seconds;
+    p->read_seconds = p->encode_seconds = 0;
     return rc;
 }
 
@@ -92,6 +96,7 @@ static int turn(talk *t, const char *text)
     if (svlm_chat_add_text(t->chat, text, &err) || svlm_chat_ask(t->chat, &err)) {
         if (cli_fail(&err) == CLI_INTERRUPTED)
             cli_note("interrupted; that turn is forgotten");
+        cli_pictures_cut(&t->pictures, t->n_asked);
         return CLI_OK;
     }
     cli_progress_clear();
@@ -102,8 +107,10 @@ static int turn(talk *t, const char *text)
         return CLI_FAILED;
     if (t->o.stats) {
         svlm_chat_get_stats(t->chat, &s);
-        cli_print_stats(&s, &t->o, &t->times);
+        cli_print_stats(&s, &t->pictures, &t->o, &t->times);
     }
+    t->n_asked = t->o.reprune ? t->pictures.n : 0;
+    cli_pictures_cut(&t->pictures, t->n_asked);
     t->times = (cli_times) { 0 };
     return CLI_OK;
 }
@@ -120,6 +127,8 @@ static int obey(talk *t, char *line)
         print_commands();
     else if (svlm_chat_reset(t->chat, &err))
         cli_fail(&err);
+    else
+        cli_pictures_cut(&t->pictures, t->n_asked = 0);
     return 1;
 }
 
@@ -161,6 +170,7 @@ int cmd_chat(int argc, char **argv)
     if (cli_parse(&t.o, CLI_CHAT, argc, argv, &rc))
         rc = run(&t);
     svlm_chat_free(t.chat);
+    cli_pictures_free(&t.pictures);
     if (t.hook.destroy)
         t.hook.destroy(t.hook.user);
     svlm_model_close(t.model);

@@ -89,10 +89,8 @@ static int ask_side(side *s, const char *text)
     svlm_error err;
     if (svlm_chat_reset(s->chat, &err))
         return cli_fail(&err);
-    for (int i = 0; i < s->picture.n; i++)
-        if (svlm_chat_add_features(s->chat, s->picture.features[i], &err))
-            return cli_fail(&err);
-    if (svlm_chat_add_text(s->chat, text, &err) || svlm_chat_ask(s->chat, &err))
+    if (cli_show(s->chat, &s->picture, 0, 0, &err) ||
+        svlm_chat_add_text(s->chat, text, &err) || svlm_chat_ask(s->chat, &err))
         return cli_fail(&err);
     int rc = read_answer(s);
     if (rc)

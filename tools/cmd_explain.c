@@ -38,10 +38,8 @@ static int ask(explain *e)
     co.max_tokens = 1;
     if (svlm_chat_new(&e->chat, e->model, &co, &err))
         return cli_fail(&err);
-    for (int i = 0; i < e->pictures.n; i++)
-        if (svlm_chat_add_features(e->chat, e->pictures.features[i], &err))
-            return cli_fail(&err);
-    if (svlm_chat_add_text(e->chat, e->o.prompt, &err) || svlm_chat_ask(e->chat, &err))
+    if (cli_show(e->chat, &e->pictures, 0, 0, &err) ||
+        svlm_chat_add_text(e->chat, e->o.prompt, &err) || svlm_chat_ask(e->chat, &err))
         return cli_fail(&err);
     cli_progress_clear();
     SVLM_INIT(&e->report);

@@ -47,7 +47,7 @@ static int make_views(explain *e)
             v->image = e->images[i];
             v->picture = i;
             v->on_square = !info.is_anyres;     /* tiles cover just the picture */
-            e->n_views += find_view(v, e->pictures.features[i], tile);
+            e->n_views += find_view(v, e->pictures.picture[i].features, tile);
         }
     return CLI_OK;
 }
@@ -94,7 +94,7 @@ static int make_fates(explain *e)
         return no_memory();
     for (int i = 0; i < e->n_images; i++) {
         fates *f = &e->fates[i];
-        f->n_rows = svlm_features_n_rows(e->pictures.features[i]);
+        f->n_rows = svlm_features_n_rows(e->pictures.picture[i].features);
         f->fate = malloc((size_t)f->n_rows * sizeof *f->fate);
         f->merged = calloc((size_t)f->n_rows, sizeof *f->merged);
         f->score = malloc((size_t)f->n_rows * sizeof *f->score);

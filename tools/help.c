@@ -23,7 +23,7 @@
     "  --prune-layers A,B,C --keep A,B,C, --positions compact|keep   exact control\n"
 #define VIDEO \
     "  --frames N, --fps R     frames of a video: how many (8), or how many a second\n" \
-    "  --start S, --end S      the part of it, in seconds\n"
+    "  --start S, --end S, --frame-times   its part in seconds; tell when frames are\n"
 #define END \
     "  -v, --verbose           what the library logs\n"
 

@@ -42,6 +42,7 @@ static const option_def defs[] = {
     { "image", 0, CLI_ASK | CLI_CHAT | CLI_EXPLAIN | CLI_QUANTIZE, IMAGE, 0, 0, 0 },
     { "video", 0, CLI_ASK | CLI_CHAT, VIDEO, 0, 0, 0 },
     { "frames", 0, CLI_ASK | CLI_CHAT, COUNT, AT(frames), 1, 1024 },
+    { "frame-times", 0, CLI_ASK | CLI_CHAT, FLAG, AT(frame_times), 0, 0 },
     { "fps", 0, CLI_ASK | CLI_CHAT, REAL, AT(fps), 1e-6, 1000 },
     { "start", 0, CLI_ASK | CLI_CHAT, REAL, AT(start), 0, 1e9 },
     { "end", 0, CLI_ASK | CLI_CHAT, REAL, AT(end), 0, 1e9 },

@@ -10,6 +10,7 @@
 /* ---- progress and log ------------------------------------------------------ */
 
 static int bar_shown;
+static int frame_shown, n_frames_shown;
 
 void cli_bar(const char *what, int done, int total)
 {
@@ -24,9 +25,17 @@ void cli_bar(const char *what, int done, int total)
 int cli_progress(void *user, svlm_stage stage, int done, int total)
 {
     static const char *const names[] = { "", "loading", "looking", "reading" };
+    char what[32];
     (void)user;
-    cli_bar(names[stage], done, total);
+    snprintf(what, sizeof what, "%d of %d", frame_shown, n_frames_shown);
+    cli_bar(stage == SVLM_STAGE_ENCODE && frame_shown ? what : names[stage], done, total);
     return cli_interrupted();
+}
+
+void cli_progress_frame(int frame, int n_frames)
+{
+    frame_shown = frame;
+    n_frames_shown = n_frames;
 }
 
 void cli_progress_clear(void)
@@ -136,7 +145,43 @@ static double percent(double part, double whole)
     return whole > 0 ? 100 * part / whole : 100;
 }
 
-void cli_print_stats(const svlm_chat_stats *s, const cli_options *o, const cli_times *t)
+/* NULL: not known. */
+static const cli_picture *picture_of(const cli_pictures *p, const svlm_visual_span *span)
+{
+    return span->image < p->n ? &p->picture[span->image] : NULL;
+}
+
+/* One line a picture, or a grid of its tiles: how many of its rows enter the layers. */
+static void print_span(const svlm_visual_span *span, const cli_pictures *p, int n_layers)
+{
+    const cli_picture *picture = picture_of(p, span);
+    fprintf(stderr, "  %3d", span->image + 1);
+    if (picture && picture->seconds >= 0)
+        fprintf(stderr, " at %.2f s", picture->seconds);
+    fprintf(stderr, span->tile < 0 ? " merged:" : span->tile ? " tiles:" : ":");
+    for (int i = 0; i <= n_layers; i++)
+        if (!i || span->rows_in[i] != span->rows_in[i - 1])
+            fprintf(stderr, i ? ", %d from layer %d" : " %d", (int)span->rows_in[i], i);
+    fputc('\n', stderr);
+}
+
+/* Of one picture without tiles the line of all visual rows says it. */
+static void print_spans(const svlm_chat_stats *s, const cli_pictures *p)
+{
+    if (s->n_spans < 3)
+        return;
+    fprintf(stderr, "pictures  visual rows entering, by picture and frame:\n");
+    for (int i = 0; i < s->n_spans; i++) {
+        int most = 0;
+        for (int l = 0; l <= s->n_layers; l++)
+            most |= s->spans[i].rows_in[l];
+        if (most || s->spans[i].tile >= 0)
+            print_span(&s->spans[i], p, s->n_layers);
+    }
+}
+
+void cli_print_stats(const svlm_chat_stats *s, const cli_pictures *p, const cli_options *o,
+                     const cli_times *t)
 {
     fprintf(stderr, "prompt    %d rows, %d of them visual", s->n_prompt, s->n_visual);
     if (s->n_reused)
@@ -146,6 +191,7 @@ void cli_print_stats(const svlm_chat_stats *s, const cli_options *o, const cli_t
         fprintf(stderr, " %d", (int)s->visual_in[i]);
     fprintf(stderr, "\n          %.1f on average (%.1f counted after each layer)\n",
             s->visual_average, s->visual_average_after);
+    print_spans(s, p);
     fprintf(stderr, "work      %.2f G multiply-adds in prefill, %.0f %% of those without pruning\n",
             s->macs / 1e9, percent(s->macs, s->macs_unpruned));
     fprintf(stderr, "cache     %.2f MB, %.0f %% of that without pruning\n",
@@ -167,15 +213,36 @@ static json_t *int_list(const int32_t *list, int n)
     return a;
 }
 
-json_t *cli_json_stats(const svlm_chat_stats *s, const cli_options *o, const cli_times *t)
+static json_t *json_spans(const svlm_chat_stats *s, const cli_pictures *p)
+{
+    json_t *a = json_array();
+    for (int i = 0; i < s->n_spans; i++) {
+        const svlm_visual_span *span = &s->spans[i];
+        const cli_picture *picture = picture_of(p, span);
+        json_t *object = json_pack("{s:i, s:i, s:i, s:o}", "image", span->image, "tile",
+                                   span->tile, "n_rows", span->n_rows, "rows_in",
+                                   int_list(span->rows_in, s->n_layers + 1));
+        if (picture && picture->name)
+            json_object_set_new(object, "file", cli_json_text(picture->name,
+                                                              strlen(picture->name)));
+        if (picture && picture->seconds >= 0)
+            json_object_set_new(object, "seconds", json_real(picture->seconds));
+        json_array_append_new(a, object);
+    }
+    return a;
+}
+
+json_t *cli_json_stats(const svlm_chat_stats *s, const cli_pictures *p, const cli_options *o,
+                       const cli_times *t)
 {
     return json_pack(
-        "{s:s, s:i, s:i, s:i, s:i, s:o, s:o, s:o, s:f, s:f, s:f, s:f, s:I, s:I, s:I,"
+        "{s:s, s:i, s:i, s:i, s:i, s:o, s:o, s:o, s:o, s:f, s:f, s:f, s:f, s:I, s:I, s:I,"
         " s:{s:f, s:f, s:f, s:f, s:f, s:f, s:f}}",
         "prune", cli_prune_name(o), "n_prompt", s->n_prompt, "n_visual", s->n_visual,
         "n_reused", s->n_reused, "n_generated", s->n_generated,
         "visual_in", int_list(s->visual_in, s->n_layers),
         "rows_in", int_list(s->rows_in, s->n_layers), "cached", int_list(s->cached, s->n_layers),
+        "spans", json_spans(s, p),
         "visual_average", s->visual_average, "visual_average_after", s->visual_average_after,
         "macs", s->macs, "macs_unpruned", s->macs_unpruned,
         "kv_bytes", (json_int_t)s->kv_bytes, "kv_bytes_unpruned", (json_int_t)s->kv_bytes_unpruned,

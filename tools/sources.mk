@@ -6,7 +6,7 @@ sparsevlm_SOURCES = \
 	tools/cmd_eval.c tools/cmd_explain.c tools/cmd_info.c tools/cmd_quantize.c tools/cmds.h \
 	tools/draw.c tools/draw.h tools/explain.h tools/explain_data.c tools/explain_page.c \
 	tools/font.c tools/font.h tools/help.c tools/help.h tools/load.c tools/main.c \
-	tools/models.c tools/options.c tools/report.c
+	tools/models.c tools/options.c tools/pictures.c tools/report.c
 sparsevlm_CPPFLAGS = $(AM_CPPFLAGS) -DMODEL_DIR='"$(pkgdatadir)"'
 sparsevlm_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS) $(PNG_CFLAGS)
 sparsevlm_LDADD = libfiles.la libcore.la $(JANSSON_LIBS) $(PNG_LIBS)
