@@ -64,6 +64,16 @@ run 2 ask -m "$t1" "$cat" what --prune nonsense
 say nonsense
 run 2 ask -m "$t1" "$cat" what --positions nonsense
 say nonsense
+for option in lambda scale bias energy min-keep max-keep; do
+    run 2 ask -m "$t1" "$cat" what --$option 1
+    say "--$option goes with --prune"
+done
+for value in "lambda 1.5" "energy -0.1" "scale nan" "min-keep -1" "max-keep x"; do
+    run 2 ask -m "$t1" "$cat" what --prune paper --$value
+    say "--${value% *}"
+done
+run 2 ask -m "$t1" "$cat" what --prune energy --min-keep 5 --max-keep 4
+say min_keep
 run 2 ask -m "$t1" "$cat"
 say question
 run 2 ask -m "$t1" --template nonsense "$cat" what
@@ -117,6 +127,51 @@ run 0 ask -m "$t1" "$cat" "what is it?" -n 12 --precise --json
 [ "$("$get" visual_in 0 < "$dir/out")" = 576 ] || bad "not 576 visual tokens in --json"
 [ "$("$get" n_visual < "$dir/out")" = 576 ] || bad "not 576 visual tokens in --json"
 [ ! -s "$dir/err" ] || bad "words on stderr with --json"
+# options of pruning, by what is left: of two pictures, after the last of 18 layers
+left() {
+    run 0 ask -m "$t1" "$cat" "$SVLM_TEST_DATA/images/photo.jpg" "what are they?" -n 1 --json "$@"
+    [ "$("$get" n_visual < "$dir/out")" = 1152 ] || bad "not two pictures"
+    first=$(span 0) first_merged=$(span 1) second=$(span 2) second_merged=$(span 3)
+    all=$((first + first_merged + second + second_merged))
+}
+untimed() { sed 's/"seconds".*//'; }
+span() { "$get" spans "$1" rows_in 18 < "$dir/out"; }
+
+left --per-image
+[ $((first + first_merged - second - second_merged)) -le 4 ] &&
+    [ $((second + second_merged - first - first_merged)) -le 4 ] || bad "--per-image: uneven shares"
+left --no-recycle
+[ $first_merged -eq 0 ] && [ $second_merged -eq 0 ] || bad "--no-recycle merges"
+left
+[ $((first_merged + second_merged)) -gt 0 ] || bad "nothing is merged without --no-recycle"
+default=$(untimed < "$dir/out")
+left --raters-question-only
+[ "$(untimed < "$dir/out")" != "$default" ] ||
+    bad "--raters-question-only changes nothing"
+left --prune paper --lambda 0.9
+few=$all
+left --prune paper --lambda 0.3
+[ $all -gt $((2 * few)) ] || bad "--lambda"
+left --prune rank --bias 40 --no-recycle
+[ $all -eq 40 ] || bad "--bias 40 keeps $all"
+left --prune rank --scale 2 --no-recycle
+few=$all
+left --prune rank --scale 2 --bias 7 --no-recycle
+[ $all -eq $((few + 7)) ] || bad "--bias adds $((all - few)) rows instead of 7"
+left --prune energy --energy 0.5
+few=$all
+left --prune energy
+[ $all -gt $((2 * few)) ] || bad "--energy"
+left --prune energy --min-keep 900 --no-recycle
+[ $all -eq 900 ] || bad "--min-keep 900 keeps $all"
+left --prune energy --max-keep 50 --no-recycle
+[ $all -le 50 ] && [ $all -gt 10 ] || bad "--max-keep 50 keeps $all"
+t3=$SVLM_TEST_DATA/models/t3/t3-f32.gguf            # LLaVA-1.6: this picture has twelve lines of tiles
+run 0 ask -m "$t3" "$SVLM_TEST_DATA/images/photo.jpg" "what is it?" -n 1 --json --retain 20
+[ "$(span 1)" -lt 12 ] || bad "separators stay without --keep-separators"
+run 0 ask -m "$t3" "$SVLM_TEST_DATA/images/photo.jpg" "what is it?" -n 1 --json --retain 20 --keep-separators
+[ "$(span 1)" -ge 12 ] || bad "--keep-separators keeps $(span 1) of 12"
+
 run 0 info "$t1"
 grep -q 576 "$dir/out" || bad "info does not know 576"
 run 0 info "$t1" --json

@@ -35,9 +35,9 @@ about() {
     done
 }
 
-about circle red blue green
 about square yellow purple red
 about triangle black pink blue
+about circle red blue green
 
 bad() {
     n_bad=$((n_bad + 1))
@@ -63,6 +63,9 @@ done
 rows=$(number n_prompt)
 json --frames 2 --frame-times
 [ "$(number n_prompt)" -gt $((rows + 10)) ] || bad "--frame-times adds no words"
+rows=$(number spans)
+json --frames 2 --frame-times --raters-between
+[ "$(number spans)" != "$rows" ] || bad "--raters-between changes nothing"
 "$bin" ask -m "$demo" --video "$clip" -p "Is it red?" --frames 2 -t 1 --stats 2> "$dir/err" > "$dir/out"
 grep -q '^    2 at 1.00 s: 576, .* from layer 1' "$dir/err" || bad "--stats does not tell of frame 2"
 

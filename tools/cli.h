@@ -46,6 +46,9 @@ typedef struct cli_options {
     const char *prune, *positions;
     double retain;
     cli_list prune_layers, keep;
+    double lambda, scale, bias, energy;
+    int min_keep, max_keep;
+    int per_image, keep_separators, no_recycle, raters_question_only, raters_between;
     int frames, frame_times;
     double fps, start, end;
     int json, stats, verbose;

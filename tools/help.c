@@ -3,13 +3,11 @@
 #include "help.h"
 
 #define MODEL \
-    "  -m FILE, --mmproj FILE  language model and its vision half (GGUF); otherwise\n" \
-    "                          $SPARSEVLM_MODEL or the demo model, and the mmproj\n" \
-    "                          file beside it\n"
+    "  -m FILE, --mmproj FILE  language model, vision half (GGUF); otherwise\n" \
+    "                          $SPARSEVLM_MODEL or the demo, and mmproj beside it\n"
 #define RUN \
     "  -t N, -c N              threads, and rows of context (all cores, at most 4096)\n" \
-    "  --precise, --repack     float32 activations; weights laid out for this CPU in\n" \
-    "                          memory of their own\n"
+    "  --precise, --repack     float32 activations; weights laid out anew in memory\n"
 #define TEXT \
     "  -sys TEXT, --template NAME  system text, chat template; otherwise the model's\n" \
     "  -n N, --kv-f32          tokens an answer may have; keys and values in float32\n" \
@@ -20,7 +18,10 @@
     "                          energy, random, uniform, fastv, pdrop, divprune,\n" \
     "                          visionzip\n" \
     "  --retain N              visual tokens to keep of 576, over layers (192)\n" \
-    "  --prune-layers A,B,C --keep A,B,C, --positions compact|keep   exact control\n"
+    "  --prune-layers A,B,C --keep A,B,C, --positions compact|keep   exact control\n" \
+    "  --lambda, --scale, --bias, --energy X, --min-keep, --max-keep N, --per-image,\n" \
+    "  --keep-separators, --no-recycle, --raters-question-only, --raters-between\n" \
+    "                          fine points of some methods: see the man page\n"
 #define VIDEO \
     "  --frames N, --fps R     frames of a video: how many (8), or how many a second\n" \
     "  --start S, --end S, --frame-times   its part in seconds; tell when frames are\n"

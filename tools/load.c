@@ -62,6 +62,22 @@ static int read_positions(svlm_prune_options *po, const cli_options *o)
     return CLI_OK;
 }
 
+/* What some methods only have a use for. */
+static void read_rules(svlm_prune_options *po, const cli_options *o)
+{
+    po->lambda = o->lambda;
+    po->scale = o->scale;
+    po->bias = o->bias;
+    po->energy = o->energy;
+    po->min_keep = o->min_keep;
+    po->max_keep = o->max_keep;
+    po->per_image = o->per_image;
+    po->keep_separators = o->keep_separators;
+    po->no_recycle = o->no_recycle;
+    po->raters_question_only = o->raters_question_only;
+    po->raters_between = o->raters_between;
+}
+
 int cli_make_hook(svlm_hook *hook, const cli_options *o)
 {
     svlm_prune_options po;
@@ -79,6 +95,7 @@ int cli_make_hook(svlm_hook *hook, const cli_options *o)
     po.layers = o->prune_layers.value;
     po.keep = o->keep.value;
     po.seed = o->seed;
+    read_rules(&po, o);
     int rc = read_positions(&po, o);
     if (rc)
         return rc;

@@ -66,6 +66,17 @@ static const option_def defs[] = {
     { "prune-layers", 0, PRUNE, LIST, AT(prune_layers), 0, INT_MAX },
     { "keep", 0, PRUNE, LIST, AT(keep), 0, INT_MAX },
     { "positions", 0, PRUNE | CLI_BENCH, TEXT, AT(positions), 0, 0 },
+    { "lambda", 0, PRUNE, REAL, AT(lambda), 0, 1 },
+    { "scale", 0, PRUNE, REAL, AT(scale), -1e6, 1e6 },
+    { "bias", 0, PRUNE, REAL, AT(bias), -1e6, 1e6 },
+    { "energy", 0, PRUNE, REAL, AT(energy), 0, 1 },
+    { "min-keep", 0, PRUNE, COUNT, AT(min_keep), 0, INT_MAX },
+    { "max-keep", 0, PRUNE, COUNT, AT(max_keep), 0, INT_MAX },
+    { "per-image", 0, PRUNE, FLAG, AT(per_image), 0, 0 },
+    { "keep-separators", 0, PRUNE, FLAG, AT(keep_separators), 0, 0 },
+    { "no-recycle", 0, PRUNE, FLAG, AT(no_recycle), 0, 0 },
+    { "raters-question-only", 0, PRUNE, FLAG, AT(raters_question_only), 0, 0 },
+    { "raters-between", 0, PRUNE, FLAG, AT(raters_between), 0, 0 },
 
     { "json", 0, ALL & ~CLI_CHAT, FLAG, AT(json), 0, 0 },
     { "stats", 0, CLI_ASK | CLI_CHAT, FLAG, AT(stats), 0, 0 },
@@ -132,7 +143,7 @@ static int bad_value(const cli_options *o, const option_def *d, const char *text
                        d->kind == SEED ? "a number of 64 bits" : NULL;
     if (sort)
         return cli_usage(o->command, "--%s \"%s\" is not %s", d->name, text, sort);
-    if (d->max >= 1e6)
+    if (d->max >= 1e6 && d->min >= -1)
         return cli_usage(o->command, "--%s \"%s\" is not a number from %g", d->name, text, d->min);
     return cli_usage(o->command, "--%s \"%s\" is not a number from %g to %g", d->name, text, d->min,
                      d->max);
@@ -218,6 +229,20 @@ static void rename_sys(int argc, char **argv)
             argv[i] = name;
 }
 
+/* Numbers that one method alone would read. */
+static int check_rules(const cli_options *o)
+{
+    const struct { const char *name, *method; int given; } all[] = {
+        { "lambda", "paper", o->lambda != 0 },     { "scale", "rank", o->scale != 0 },
+        { "bias", "rank", o->bias != 0 },          { "energy", "energy", o->energy != 0 },
+        { "min-keep", "energy", o->min_keep != 0 }, { "max-keep", "energy", o->max_keep != 0 },
+    };
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (all[i].given && (!o->prune || strcmp(o->prune, all[i].method)))
+            return cli_usage(o->command, "--%s goes with --prune %s", all[i].name, all[i].method);
+    return CLI_OK;
+}
+
 static int check_together(const cli_options *o)
 {
     const int n = o->prune_layers.n;
@@ -226,7 +251,7 @@ static int check_together(const cli_options *o)
                          "belong together", n, o->keep.n);
     if (n && o->retain > 0)
         return cli_usage(o->command, "--retain and --keep are two ways to say the same: give one");
-    return CLI_OK;
+    return check_rules(o);
 }
 
 static int parse_all(cli_options *o, cli_command command, int argc, char **argv, int *rc)
