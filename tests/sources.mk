@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # Tests link libcore.la and see internal names. A new unit test is the file
 # tests/unit/NAME.c and one line here; with further files it has a _SOURCES line.
-EXTRA_DIST += tests/check.h tests/fake_engine.h tests/golden_units.h tests/data
+EXTRA_DIST += tests/check.h tests/faults.h tests/fake_engine.h tests/golden_units.h tests/data
 LDADD = libcore.la $(CMOCKA_LIBS) $(JANSSON_LIBS)
 
 unit_tests = \

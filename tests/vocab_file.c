@@ -123,21 +123,6 @@ svlm_status vocab_make(vocab_file *f, const vocab_recipe *r, svlm_error *err)
     return st;
 }
 
-static int n_allowed;
-
-static int refuse(sv_mem kind, size_t n_bytes)
-{
-    (void)kind;
-    (void)n_bytes;
-    return n_allowed-- <= 0;
-}
-
-void vocab_allow(int n)
-{
-    n_allowed = n;
-    sv_alloc_fault = n < 0 ? NULL : refuse;
-}
-
 void vocab_check(const sv_vocab *v, const char *text, int special, const int32_t *want)
 {
     sv_ids got = { 0 };

@@ -39,7 +39,4 @@ void vocab_close(vocab_file *f);
 /* Fails unless the text becomes these ids (-1 ends them; no bos). */
 void vocab_check(const sv_vocab *v, const char *text, int special, const int32_t *ids);
 
-/* The next n allocations succeed and all others fail; -1: all succeed. */
-void vocab_allow(int n);
-
 #endif

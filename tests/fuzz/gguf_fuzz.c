@@ -4,8 +4,8 @@
  * allocation failing: each time a status and a sentence, or a file whose every part can
  * be read. The sanitizers watch; the bytes lie in heap blocks of exactly their size. */
 #include "check.h"
+#include "faults.h"
 
-#include "base/alloc.h"
 #include "base/rng.h"
 #include "tiny_model.h"
 
@@ -149,23 +149,14 @@ static void test_random_damage(void **state)
     free(copy);
 }
 
-static int countdown;
-
-static int fail_nth(sv_mem kind, size_t n)
-{
-    (void)kind, (void)n;
-    return --countdown == 0;
-}
-
 static void test_every_allocation_fails(void **state)
 {
     (void)state;
     int n = 0;
     for (svlm_status st = SVLM_ERR_NOMEM; st;) {
-        countdown = ++n;
-        sv_alloc_fault = fail_nth;
+        fault_at(n++);
         st = try(bytes, n_bytes);
-        sv_alloc_fault = NULL;
+        fault_end();
         CHECK(!st || st == SVLM_ERR_NOMEM);
     }
     CHECK(n > 1);

@@ -2,17 +2,9 @@
 /* Every allocation on the way from files to an answer fails once: each time a status,
  * a sentence, and nothing left behind. */
 #include "small.h"
+#include "faults.h"
 
-#include "base/alloc.h"
 #include "check.h"
-
-static size_t countdown;
-
-static int fail_the_nth(sv_mem kind, size_t n_bytes)
-{
-    (void)kind, (void)n_bytes;
-    return countdown && --countdown == 0;
-}
 
 typedef struct all {
     svlm_model *model;
@@ -81,23 +73,22 @@ static int is_about_memory(svlm_status st, const svlm_error *err)
 static void fail_each(const tiny_model *files, const char *picture, int reprune)
 {
     const size_t before = sv_alloc_alive();
-    size_t n = 0, n_failed = 0;
-    sv_alloc_fault = fail_the_nth;
-    do {
+    int n = 0, n_failed = 0, failed = 1;
+    for (; failed; n++) {
         all a;
         svlm_error err = { 0 };
         memset(&a, 0, sizeof a);
-        countdown = ++n;
+        fault_at(n);
         svlm_status st = live(&a, files, picture, reprune, &err);
+        failed = fault_end();
         if (st && !is_about_memory(st, &err))
-            fail_msg("allocation %zu: status %d: %s", n, st, err.message);
+            fail_msg("allocation %d: status %d: %s", n, st, err.message);
         n_failed += st != SVLM_OK;
         die(&a);
         if (sv_alloc_alive() != before)
-            fail_msg("allocation %zu: %zu bytes left", n, sv_alloc_alive() - before);
-    } while (!countdown);
-    sv_alloc_fault = NULL;
-    printf("%zu of %zu allocations were needed\n", n_failed, n - 1);
+            fail_msg("allocation %d: %zu bytes left", n, sv_alloc_alive() - before);
+    }
+    printf("%d of %d allocations were needed\n", n_failed, n - 1);
     CHECK(n_failed > 30);
 }
 

@@ -3,13 +3,13 @@
  * for bit, in every layout of names that checkpoints come in; what cannot be converted is
  * named. */
 #include "check.h"
+#include "faults.h"
 
 #include <dirent.h>
 #include <jansson.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/alloc.h"
 #include "gguf/gguf_read.h"
 #include "simd/kernels.h"
 #include "tools/convert.h"
@@ -488,28 +488,19 @@ static void test_refusals(void **state)
           strstr(err.message, "config.json"));
 }
 
-static int countdown;
-
-static int fail_nth(sv_mem kind, size_t n_bytes)
-{
-    (void)kind, (void)n_bytes;
-    return --countdown == 0;
-}
-
 /* Not each of the thousand that are alike, but every one early on and some of the rest. */
 static void test_allocations_fail(void **state)
 {
     (void)state;
     char from[500];
     snprintf(from, sizeof from, "%s", data("hf"));
-    int n = 0;
-    for (countdown = 0; countdown <= 0;) {      /* until there is no n-th one */
+    int n = 0, failed = 1;
+    for (; failed; n += 1 + n / 60) {
         sv_convert_result r;
         svlm_error err = { 0 };
-        countdown = n += 1 + n / 60;
-        sv_alloc_fault = fail_nth;
+        fault_at(n);
         svlm_status st = convert(from, NULL, "Q8_0", &r, &err);
-        sv_alloc_fault = NULL;
+        failed = fault_end();
         CHECK(!st || st == SVLM_ERR_NOMEM);
     }
     CHECK(n > 200);

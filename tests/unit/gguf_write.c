@@ -2,12 +2,12 @@
 /* The GGUF writer: what it writes the reader understands, and nothing half done
  * is left behind. */
 #include "check.h"
+#include "faults.h"
 
 #include <sys/resource.h>
 #include <signal.h>
 #include <unistd.h>
 
-#include "base/alloc.h"
 #include "gguf/gguf_write.h"
 
 static char folder[] = "/tmp/svlm-write-XXXXXX", path[64];
@@ -125,14 +125,6 @@ static void test_full_disk(void **state)
     CHECK(sv_gguf_create(&none, "/nonexistent/x.gguf", &err) == SVLM_ERR_IO && !none);
 }
 
-static int countdown;
-
-static int fail_nth(sv_mem kind, size_t n_bytes)
-{
-    (void)kind, (void)n_bytes;
-    return --countdown == 0;
-}
-
 static svlm_status write_all(sv_gguf_writer *w, svlm_error *err)
 {
     static const uint8_t zeros[204];
@@ -153,12 +145,11 @@ static void test_every_allocation_fails(void **state)
     for (svlm_status st = SVLM_ERR_NOMEM; st; ) {
         sv_gguf_writer *w;
         svlm_error err = { 0 };
-        countdown = ++n;
-        sv_alloc_fault = fail_nth;
+        fault_at(n++);
         st = sv_gguf_create(&w, path, &err);
         if (!st)
             st = write_all(w, &err);
-        sv_alloc_fault = NULL;
+        fault_end();
         CHECK(!st || st == SVLM_ERR_NOMEM);
         sv_gguf_discard(w);
         CHECK(sv_alloc_alive() == alive);

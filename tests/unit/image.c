@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* lib/image: pictures against what Pillow makes of them. */
 #include "golden.h"
+#include "faults.h"
 
 #include <math.h>
 
@@ -317,15 +318,6 @@ static void test_bad_tiles(void **state)
     svlm_image_close(image);
 }
 
-static int countdown;
-
-static int fail_at_zero(sv_mem kind, size_t n_bytes)
-{
-    (void)kind;
-    (void)n_bytes;
-    return countdown-- == 0;
-}
-
 static void test_each_allocation_fails(void **state)
 {
     (void)state;
@@ -340,10 +332,9 @@ static void test_each_allocation_fails(void **state)
     for (int mode = SVLM_PREPROC_PAD; mode <= SVLM_PREPROC_TILES; mode++)
         for (int n = 0;; n++) {
             sv_tiles t;
-            countdown = n;
-            sv_alloc_fault = fail_at_zero;
+            fault_at(n);
             svlm_status st = sv_tiles_make(&t, image, &p, mode, NULL);
-            sv_alloc_fault = NULL;
+            fault_end();
             if (!st) {
                 sv_tiles_free(&t);
                 CHECK(n > 8);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* lib/image/image_file.c: every kind of picture we take, and how callers ask. */
 #include "golden.h"
+#include "faults.h"
 #include "picture.h"
 
 static blob file, other;
@@ -173,15 +174,6 @@ static void test_arguments(void **state)
     svlm_image_close(NULL);
 }
 
-static int countdown;
-
-static int fail_at_zero(sv_mem kind, size_t n_bytes)
-{
-    (void)kind;
-    (void)n_bytes;
-    return countdown-- == 0;
-}
-
 /* Fails the first, the second, ... allocation of decoding what is in file. */
 static void fail_each(const char *what)
 {
@@ -193,10 +185,9 @@ static void fail_each(const char *what)
     SVLM_INIT(&opt);
     opt.exif_rotate = 1;
     for (; !image; n++) {
-        countdown = n;
-        sv_alloc_fault = fail_at_zero;
+        fault_at(n);
         svlm_status st = decode_with(&file, &opt, &image, &err);
-        sv_alloc_fault = NULL;
+        fault_end();
         if (st && st != SVLM_ERR_NOMEM)
             fail_msg("%s, allocation %d: status %d, %s", what, n, st, err.message);
         if (!image && sv_alloc_alive() != alive)
@@ -229,13 +220,12 @@ static void test_each_allocation_fails(void **state)
     blob_bmp(&file, 24, 0);
     fail_each("a BMP");
     svlm_image *image;
-    countdown = 0;
-    sv_alloc_fault = fail_at_zero;
+    fault_at(0);
     CHECK(svlm_image_open(&image, golden_path("images/one.png"), NULL, NULL) == SVLM_ERR_NOMEM);
-    countdown = 1;
+    fault_at(1);
     CHECK(svlm_image_from_rgb(&image, samples[0][0], SAMPLE_W, SAMPLE_H, SAMPLE_W * 3, NULL) ==
           SVLM_ERR_NOMEM);
-    sv_alloc_fault = NULL;
+    fault_end();
 }
 
 int main(void)

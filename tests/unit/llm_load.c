@@ -2,10 +2,10 @@
 /* Language models as files say they are: every key and tensor missing or wrong is
  * named; what can be run is bound where it lies. */
 #include "check.h"
+#include "faults.h"
 
 #include <math.h>
 
-#include "base/alloc.h"
 #include "llm/llm.h"
 #include "tiny_model.h"
 
@@ -286,12 +286,6 @@ static void test_misfits(void **state)
     }
 }
 
-static int fail_first(sv_mem kind, size_t n_bytes)
-{
-    (void)n_bytes;
-    return kind == SV_MEM_MODEL;
-}
-
 static void test_no_memory(void **state)
 {
     sv_model_shape s = tiny_shape();
@@ -300,9 +294,9 @@ static void test_no_memory(void **state)
     (void)state;
     CHECK(!load(&o, &s, &err));
     sv_llm_free(&o.llm);
-    sv_alloc_fault = fail_first;
+    fault_from(0);
     CHECK(sv_llm_load(&o.llm, &o.gguf, NULL, &err) == SVLM_ERR_NOMEM);
-    sv_alloc_fault = NULL;
+    fault_end();
     unload(&o);
 }
 

@@ -2,10 +2,10 @@
 /* Prefill and decoding on a tiny model: what pruning, turns, failures and
  * cancellation may and may not change. */
 #include "llm_fixture.h"
+#include "faults.h"
 
 #include <math.h>
 
-#include "base/alloc.h"
 #include <sparsevlm/prune.h>
 
 enum { N_CTX = 64 };
@@ -288,14 +288,6 @@ static void test_decode_allocates_nothing(void **state)
     sv_prompt_free(&p);
 }
 
-static int fail_at, n_seen;
-
-static int fail_nth(sv_mem kind, size_t n_bytes)
-{
-    (void)kind, (void)n_bytes;
-    return n_seen++ == fail_at;
-}
-
 static svlm_status whole_run(const llm_fixture *f, const sv_prompt *p, const svlm_hook *hook)
 {
     sv_session_options o = { .n_ctx = N_CTX, .n_threads = 1, .reuse_bytes = 1 << 20 };
@@ -321,20 +313,19 @@ static void test_every_allocation_fails(void **state)
     hook.first_layer = 1;
     svlm_status st;
     int n_failed = 0;
-    for (fail_at = 0;; fail_at++) {
+    for (int n = 0;; n++) {
         svlm_features *kept = f->picture[0];
         size_t alive = sv_alloc_alive();
-        n_seen = 0;
-        sv_alloc_fault = fail_nth;
+        fault_at(n);
         st = whole_run(f, &p, &hook);
-        sv_alloc_fault = NULL;
+        int failed = fault_end();
         if (kept->reuse_free) {
             kept->reuse_free(kept->reuse);
             kept->reuse = NULL;
             kept->reuse_free = NULL;
         }
         CHECK(sv_alloc_alive() == alive);
-        if (n_seen <= fail_at)
+        if (!failed)
             break;
         CHECK(st == SVLM_ERR_NOMEM || st == SVLM_OK);
         n_failed += st != SVLM_OK;

@@ -2,8 +2,8 @@
 /* Prompts as the model reads them, shown as text: [image], {the user's words}. In
  * the vocabularies every byte is a token, so nothing is hidden by merging. */
 #include "vocab_file.h"
+#include "faults.h"
 
-#include "base/alloc.h"
 #include "text/vocab.h"
 
 #define SP "\xe2\x96\x81"
@@ -242,9 +242,9 @@ static void test_every_allocation_failing(void **state)
     do {
         sv_prompt p = { 0 };
         size_t alive = sv_alloc_alive();
-        vocab_allow(n++);
+        fault_from(n++);
         st = sv_prompt_turn(&p, t, spm.v, NULL, 1, parts, 2, NULL);
-        vocab_allow(-1);
+        fault_end();
         CHECK(st == SVLM_OK || (st == SVLM_ERR_NOMEM && !p.n));
         sv_prompt_free(&p);
         CHECK(sv_alloc_alive() == alive);

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* lib/prune/prune_hook.c and the stages it runs, on an engine without a model. */
 #include "fake_engine.h"
+#include "faults.h"
 
 #include <math.h>
 
 #include <sparsevlm/prune.h>
-
-#include "base/alloc.h"
 
 static svlm_prune_options options(svlm_prune_method method)
 {
@@ -481,15 +480,6 @@ static void test_energy_bounds(void **state)
     hook.destroy(hook.user);
 }
 
-static int left_to_succeed;
-
-static int fail_after(sv_mem kind, size_t n_bytes)
-{
-    (void)kind;
-    (void)n_bytes;
-    return left_to_succeed-- <= 0;
-}
-
 /* Each allocation fails in turn: NOMEM, nothing leaks, and the hook works again. */
 static void test_allocation_failures(void **state)
 {
@@ -502,13 +492,12 @@ static void test_allocation_failures(void **state)
             CHECK(n < 100);
             svlm_hook hook;
             fake_engine *e = three_pictures();
-            left_to_succeed = n;
-            sv_alloc_fault = fail_after;
+            fault_from(n);
             st = svlm_prune_hook(&hook, &o, NULL);
             int made = !st;
             if (made)
                 st = fake_prefill(e, &hook);
-            sv_alloc_fault = NULL;
+            fault_end();
             CHECK(st == SVLM_OK || st == SVLM_ERR_NOMEM);
             fake_free(e);
             if (!made)

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Methods that work before layer 0: random, uniform, divprune, visionzip. */
 #include "check.h"
+#include "faults.h"
 
 #include <math.h>
 
 #include <sparsevlm/prune.h>
 
-#include "base/alloc.h"
 #include "base/rng.h"
 
 enum { WIDTH = 2, MAX_ROWS = 600 };
@@ -210,15 +210,6 @@ static void test_visionzip_needs_attention(void **state)
     hook.destroy(hook.user);
 }
 
-static int left_to_succeed;
-
-static int fail_after(sv_mem kind, size_t n_bytes)
-{
-    (void)kind;
-    (void)n_bytes;
-    return left_to_succeed-- <= 0;
-}
-
 static const svlm_prune_method before[] = { SVLM_PRUNE_RANDOM, SVLM_PRUNE_UNIFORM,
                                             SVLM_PRUNE_DIVPRUNE, SVLM_PRUNE_VISIONZIP };
 
@@ -253,10 +244,9 @@ static void test_allocation_failures(void **state)
         svlm_status st = SVLM_ERR_NOMEM;
         for (int n = 0; st; n++) {
             CHECK(n < 20);
-            left_to_succeed = n;
-            sv_alloc_fault = fail_after;
+            fault_from(n);
             st = reduce(&hook, &p, 0, &r);
-            sv_alloc_fault = NULL;
+            fault_end();
             CHECK(st == SVLM_OK || st == SVLM_ERR_NOMEM);
         }
         size_t count = sv_alloc_count();

@@ -2,11 +2,11 @@
 /* sparsevlm quantize's work: whole files, compared with what llama-quantize made of the
  * same source, and sources that cannot be quantised. */
 #include "check.h"
+#include "faults.h"
 
 #include <math.h>
 #include <unistd.h>
 
-#include "base/alloc.h"
 #include "simd/kernels.h"
 #include "tiny_model.h"
 #include "tools/divergence.h"
@@ -264,24 +264,15 @@ static void test_refusals(void **state)
     CHECK(sv_quantize_file(&job, &r, &err) == SVLM_ERR_ARG);
 }
 
-static int countdown;
-
-static int fail_nth(sv_mem kind, size_t n_bytes)
-{
-    (void)kind, (void)n_bytes;
-    return --countdown == 0;
-}
-
 static void test_every_allocation_fails(void **state)
 {
     (void)state;
     int n = 0;
     for (svlm_status st = SVLM_ERR_NOMEM; st;) {
         svlm_error err;
-        countdown = ++n;
-        sv_alloc_fault = fail_nth;
+        fault_at(n++);
         st = quantize(tiny.mmproj, "Q8_0", &err);
-        sv_alloc_fault = NULL;
+        fault_end();
         CHECK(!st || st == SVLM_ERR_NOMEM);
     }
     CHECK(n > 10);

@@ -2,10 +2,10 @@
 /* Choosing tokens: which ones each filter leaves, and how often each is drawn,
  * against probabilities worked out by hand. */
 #include "vocab_file.h"
+#include "faults.h"
 
 #include <math.h>
 
-#include "base/alloc.h"
 #include "llm/llm.h"
 
 enum { N = 6, N_DRAWS = 20000 };
@@ -219,9 +219,9 @@ static void test_refusals(void **state)
         CHECK(sv_sampler_new(&s, &bad[i], file.v, &err) == SVLM_ERR_ARG && !s);
         CHECK(strstr(err.message, named[i]));
     }
-    vocab_allow(0);
+    fault_from(0);
     CHECK(sv_sampler_new(&s, &(sv_sampler_options){ 0 }, file.v, &err) == SVLM_ERR_NOMEM && !s);
-    vocab_allow(-1);
+    fault_end();
     sv_sampler_free(NULL);
 }
 

@@ -2,6 +2,7 @@
 /* lib/image/video_*.c: the right frames out of clips that show their numbers, and
  * files that are no clips. */
 #include "clip.h"
+#include "faults.h"
 
 #include <fcntl.h>
 #include <math.h>
@@ -497,15 +498,6 @@ static void test_memory(void **state)
     CHECK(more - less < 4 << 10);
 }
 
-static int countdown;
-
-static int fail_at_zero(sv_mem kind, size_t n_bytes)
-{
-    (void)kind;
-    (void)n_bytes;
-    return countdown-- == 0;
-}
-
 static void test_each_allocation_fails(void **state)
 {
     (void)state;
@@ -517,14 +509,13 @@ static void test_each_allocation_fails(void **state)
     for (n = 0; st; n++) {
         svlm_video *v = NULL;
         svlm_image *frames[3] = { NULL }, *one = NULL;
-        countdown = n;
-        sv_alloc_fault = fail_at_zero;
+        fault_at(n);
         st = svlm_video_open(&v, in_folder("alloc"), NULL, NULL);
         if (!st)
             st = svlm_video_sample(v, 3, frames, NULL, NULL);
         if (!st)
             st = svlm_video_next(v, &one, NULL, NULL);
-        sv_alloc_fault = NULL;
+        fault_end();
         for (int i = 0; i < 3; i++)
             svlm_image_close(frames[i]);
         svlm_image_close(one);

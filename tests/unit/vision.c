@@ -2,10 +2,10 @@
 /* lib/vision: tower and projector against the golden features, and what else can be
  * asked of an encode. */
 #include "golden.h"
+#include "faults.h"
 
 #include <math.h>
 
-#include "base/alloc.h"
 #include "tiny_model.h"
 #include "vision/vision.h"
 
@@ -381,15 +381,6 @@ static void test_fast_path(void **state)
     }
 }
 
-static int n_until_fault;
-
-static int fault(sv_mem kind, size_t n_bytes)
-{
-    (void)kind;
-    (void)n_bytes;
-    return n_until_fault-- == 0;
-}
-
 /* Float towers may be rounded to bfloat16 where the processor has it: every row's direction stays
  * within a cosine of 0.9999 (0.8 degrees) of the precise one. The golden towers have random weights and
  * react strongly; the bundled one is trained. */
@@ -435,10 +426,9 @@ static void test_no_memory(void **state)
     size_t alive = sv_alloc_alive();
     svlm_status st = SVLM_ERR_NOMEM;
     for (int n = 0; st; n++) {
-        n_until_fault = n;
-        sv_alloc_fault = fault;
+        fault_at(n);
         st = sv_vision_encode(&f, &t.vit, sv_kernels_get(), 1, 1, image, &o, &err);
-        sv_alloc_fault = NULL;
+        fault_end();
         CHECK(n < 1000 && (!st || (st == SVLM_ERR_NOMEM && !f && sv_alloc_alive() == alive)));
     }
     svlm_features_close(f);

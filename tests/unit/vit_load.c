@@ -2,11 +2,11 @@
 /* lib/vision/vit_load and vit_keys: every quirk that must load, every contradiction that
  * must be refused with a sentence, and memory running out. */
 #include "check.h"
+#include "faults.h"
 
 #include <math.h>
 #include <unistd.h>
 
-#include "base/alloc.h"
 #include "tiny_model.h"
 #include "vision/vision.h"
 
@@ -342,15 +342,6 @@ static void test_tiles(void **state)
     close_all(&o);
 }
 
-static int n_until_fault;
-
-static int fault(sv_mem kind, size_t n_bytes)
-{
-    (void)kind;
-    (void)n_bytes;
-    return n_until_fault-- == 0;
-}
-
 static void test_no_memory(void **state)
 {
     (void)state;
@@ -361,10 +352,9 @@ static void test_no_memory(void **state)
     size_t alive = sv_alloc_alive();
     svlm_status st = SVLM_ERR_NOMEM;
     for (int n = 0; st; n++) {
-        n_until_fault = n;
-        sv_alloc_fault = fault;
+        fault_at(n);
         st = sv_vit_load(&o.vit, &o.gguf, NULL, &err);
-        sv_alloc_fault = NULL;
+        fault_end();
         CHECK(n < 100 && (!st || (st == SVLM_ERR_NOMEM && sv_alloc_alive() == alive)));
     }
     close_all(&o);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Vocabularies as files bring them: what is refused, what is put right. */
 #include "vocab_file.h"
-
-#include "base/alloc.h"
+#include "faults.h"
 
 static const vocab_token base[] = {
     { "<unk>", 0, SV_TOKEN_UNKNOWN }, { "<s>", 0, SV_TOKEN_CONTROL },
@@ -310,9 +309,9 @@ static void test_every_allocation_failing(void **state)
     int n = 0;
     do {
         svlm_error err;
-        vocab_allow(n++);
+        fault_from(n++);
         st = sv_vocab_load(&f.v, &f.g, NULL, &err);
-        vocab_allow(-1);
+        fault_end();
         CHECK(st == SVLM_OK || (st == SVLM_ERR_NOMEM && !f.v && sv_alloc_alive() == alive));
     } while (st);
     CHECK(n > 8);
