@@ -53,11 +53,12 @@ if HAVE_VIDEO
 unit_tests += tests/unit/video
 check_PROGRAMS += tests/make_clip
 endif
+interrupt_sources = tests/interrupt.c tests/interrupt.h
 clip_sources = tests/clip.c tests/clip.h tests/shapes.c tests/shapes.h
 tests_make_clip_SOURCES = tests/make_clip.c $(clip_sources)
 tests_make_clip_CPPFLAGS = $(AM_CPPFLAGS) $(AV_CFLAGS)
 tests_make_clip_LDADD = $(LDADD) $(AV_LIBS)
-tests_unit_video_SOURCES = tests/unit/video.c $(clip_sources)
+tests_unit_video_SOURCES = tests/unit/video.c $(clip_sources) $(interrupt_sources)
 tests_unit_video_CPPFLAGS = $(AM_CPPFLAGS) $(AV_CFLAGS)
 tests_unit_video_LDADD = $(LDADD) $(AV_LIBS)
 
@@ -118,7 +119,9 @@ EXTRA_DIST += tests/golden/compare-llama.sh
 # The public interface, with a tiny model, a picture and questions.
 small_sources = tests/small.c tests/small.h $(tiny_sources)
 unit_tests += tests/unit/api tests/unit/api_chat tests/unit/api_faults tests/unit/bad_calls \
-	tests/unit/bad_models
+	tests/unit/bad_models tests/unit/interrupted
+tests_unit_interrupted_SOURCES = tests/unit/interrupted.c $(small_sources) $(interrupt_sources)
+tests_unit_interrupted_LDADD = $(tiny_libs)
 tests_unit_bad_calls_SOURCES = tests/unit/bad_calls.c $(small_sources)
 tests_unit_bad_calls_LDADD = $(tiny_libs)
 tests_unit_bad_models_SOURCES = tests/unit/bad_models.c $(small_sources)

@@ -16,7 +16,8 @@
 #include "base/threads.h"
 #include "image/decode.h"
 
-enum { IO_BYTES = 1 << 16, MAX_STREAMS = 64, MAX_THREADS = 4, SILENT = 128, FIRST_PACKETS = 32 };
+enum { IO_BYTES = 1 << 16, MAX_STREAMS = 64, MAX_THREADS = 4, SILENT = 128, FIRST_PACKETS = 32,
+       HEAD_BYTES = 1024 };
 
 #define DEFAULT_MAX_PIXELS ((uint64_t)1 << 26)
 #define MAX_TIME ((int64_t)1 << 60)
@@ -62,20 +63,26 @@ svlm_status sv_video_fail(svlm_video *v, int code, const char *doing, svlm_error
 
 /* ---- bytes ---------------------------------------------------------------- */
 
+/* Some of the bytes at a place; 0: it is the end; -1: errno says why. */
+static ssize_t read_at(const svlm_video *v, uint8_t *to, size_t n_bytes, int64_t at)
+{
+    ssize_t n;
+    do
+        n = pread(v->file.fd, to, n_bytes, (off_t)at);
+    while (n < 0 && errno == EINTR);
+    return n;
+}
+
 static int io_read(void *user, uint8_t *to, int n_bytes)
 {
     svlm_video *v = user;
     if (is_late(v))
         return AVERROR_EXIT;
-    for (;;) {
-        ssize_t n = pread(v->file.fd, to, (size_t)n_bytes, (off_t)v->at);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return AVERROR(errno);
-        v->at += n;
-        return n ? (int)n : AVERROR_EOF;
-    }
+    ssize_t n = read_at(v, to, (size_t)n_bytes, v->at);
+    if (n < 0)
+        return AVERROR(errno);
+    v->at += n;
+    return n ? (int)n : AVERROR_EOF;
 }
 
 /* The size of the file is kept from libav: knowing it, it prints remarks about packets
@@ -108,12 +115,13 @@ static int io_open_nothing(AVFormatContext *fmt, AVIOContext **io, const char *u
 static svlm_status choose_demuxer(svlm_video *v, svlm_error *err)
 {
     static const char *const boxes[] = { "ftyp", "moov", "mdat", "free", "skip", "wide", "pnot" };
-    uint8_t head[1024];
-    ssize_t n = pread(v->file.fd, head, sizeof head, 0);
-    if (n < 0)
-        return sv_fail(err, SVLM_ERR_IO, "cannot read %s: %s", v->file.path, strerror(errno));
+    uint8_t head[HEAD_BYTES];
+    size_t n = 0;
+    for (ssize_t more = 1; more && n < sizeof head; n += (size_t)more)
+        if ((more = read_at(v, head + n, sizeof head - n, (int64_t)n)) < 0)
+            return sv_fail(err, SVLM_ERR_IO, "cannot read %s: %s", v->file.path, strerror(errno));
     const char *what;
-    sv_sniff(head, (size_t)n, &what);
+    sv_sniff(head, n, &what);
     if (n >= 4 && !memcmp(head, "\x1a\x45\xdf\xa3", 4)) {
         v->container = "matroska";
         v->demuxer = "matroska";

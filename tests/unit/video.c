@@ -3,6 +3,7 @@
  * files that are no clips. */
 #include "clip.h"
 #include "faults.h"
+#include "interrupt.h"
 
 #include <fcntl.h>
 #include <math.h>
@@ -526,6 +527,40 @@ static void test_each_allocation_fails(void **state)
     CHECK(n > 10);
 }
 
+/* Frames 0 and 3 of the clip, or how it went wrong. */
+static int read_interrupted(const char *path)
+{
+    svlm_video *v;
+    svlm_image *frames[2];
+    svlm_error err;
+    svlm_status st = svlm_video_open(&v, path, NULL, &err);
+    if (!st)
+        st = svlm_video_sample(v, 2, frames, NULL, &err);
+    if (st)
+        return st == SVLM_ERR_IO ? 1 : 2;
+    return clip_number(frames[0]) == 0 && clip_number(frames[1]) == 3 ? 0 : 3;
+}
+
+/* Reads that are interrupted and come short; the k-th failing, for every k. */
+static void test_interrupted_reads(void **state)
+{
+    (void)state;
+    static const char *const containers[] = { "mp4", "avi", "matroska" };
+    if (!interrupt_works())
+        skip();
+    for (int i = 0; i < 3; i++) {
+        const clip c = { .container = containers[i], .codec = "mpeg4", .n_frames = 4 };
+        CHECK(clip_make(in_folder("reads"), &c));
+        assert_int_equal(interrupt_run(in_folder("reads"), -1, read_interrupted), 0);
+        int k = 0;
+        for (int result = 1; result; k++) {
+            result = interrupt_run(in_folder("reads"), k, read_interrupted);
+            CHECK(result == 1 || result == 0);
+        }
+        CHECK(k > 3);
+    }
+}
+
 static void test_arguments(void **state)
 {
     (void)state;
@@ -566,6 +601,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_damaged),
         cmocka_unit_test(test_memory),
         cmocka_unit_test(test_each_allocation_fails),
+        cmocka_unit_test(test_interrupted_reads),
         cmocka_unit_test(test_arguments),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
