@@ -40,6 +40,8 @@ struct svlm_video {
     int64_t cur_time, next_time;
     int is_drained;               /* no frame comes after next                     */
     int is_playing;               /* svlm_video_next has begun                     */
+    int64_t hurry_until;          /* pictures nobody refers to are left out before it */
+    int64_t hurried;              /* the latest time of a packet sent in that hurry */
     int64_t waiting[SV_MAX_WAITING];
     int n_waiting;
 

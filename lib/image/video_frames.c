@@ -6,7 +6,7 @@
 #include <math.h>
 
 size_t sv_video_exact_bytes = (size_t)256 << 20;
-enum { EXACT_FRAMES = 1 << 22 };
+enum { EXACT_FRAMES = 1 << 22, NEAR_SECONDS = 1 };
 
 /* ---- decoding ------------------------------------------------------------- */
 
@@ -28,6 +28,15 @@ static int64_t pop_time(svlm_video *v)
     return t;
 }
 
+/* Before the place we are bound for, only pictures that others are made from matter. */
+static void set_hurry(svlm_video *v, int64_t t)
+{
+    int hurries = v->has_pts && t != AV_NOPTS_VALUE && t < v->hurry_until;
+    v->dec->skip_frame = hurries ? AVDISCARD_NONREF : AVDISCARD_DEFAULT;
+    if (hurries && t > v->hurried)
+        v->hurried = t;
+}
+
 static svlm_status send_packet(svlm_video *v, svlm_error *err)
 {
     int end;
@@ -36,6 +45,8 @@ static svlm_status send_packet(svlm_video *v, svlm_error *err)
         return st;
     if (!v->has_pts && !end)
         push_time(v, sv_video_time(v->packet));
+    if (!end)
+        set_hurry(v, sv_video_time(v->packet));
     /* A packet the decoder cannot use is like one that was lost: the next may do. */
     int code = avcodec_send_packet(v->dec, end ? NULL : v->packet);
     if (code == AVERROR(ENOMEM))
@@ -135,14 +146,26 @@ static int should_seek(const svlm_video *v, int64_t t)
     return key ? key->timestamp > here : t - here > ticks(v, 2);
 }
 
-svlm_status sv_video_go_to(svlm_video *v, int64_t t, svlm_error *err)
+static svlm_status move_to(svlm_video *v, int64_t t, int seeks, svlm_error *err)
 {
-    svlm_status st = should_seek(v, t) ? seek_before(v, t, err) : SVLM_OK;
+    svlm_status st = seeks ? seek_before(v, t, err) : SVLM_OK;
     while (!st && v->next->width && (v->next_time <= t || !v->cur->width))
         st = advance(v, err);
     if (!st && !v->cur->width)
         st = sv_fail(err, SVLM_ERR_FORMAT, "%s: no frame of the video can be decoded",
                      v->file.path);
+    return st;
+}
+
+svlm_status sv_video_go_to(svlm_video *v, int64_t t, svlm_error *err)
+{
+    v->hurry_until = t - ticks(v, NEAR_SECONDS);
+    v->hurried = INT64_MIN;
+    svlm_status st = move_to(v, t, should_seek(v, t), err);
+    v->hurry_until = INT64_MIN;
+    /* A picture was left out that is still shown at t: nothing follows it for so long. */
+    if (!st && v->cur_time < v->hurried)
+        st = move_to(v, t, 1, err);
     return st;
 }
 

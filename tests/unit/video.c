@@ -164,6 +164,65 @@ static void test_every_index(void **state)
     svlm_video_close(v);
 }
 
+/* Far apart in one group of pictures: those that nothing refers to are left out on the
+ * way, and never the one that is wanted. */
+static void test_far_apart(void **state)
+{
+    (void)state;
+    static const clip long_ones[] = {
+        { .container = "mp4", .codec = "mpeg4", .n_b = 2 },
+        { .container = "avi", .codec = "mpeg4", .n_b = 2 },
+        { .container = "matroska", .codec = "mpeg2video", .pixels = "yuv422p", .n_b = 2 },
+        { .container = "mp4", .codec = "libx264", .n_b = 3 },
+        { .container = "matroska", .codec = "libx265", .n_b = 3 },
+        { .container = "webm", .codec = "libvpx" },
+        { .container = "webm", .codec = "libvpx-vp9" },
+    };
+    for (size_t k = 0; k < sizeof long_ones / sizeof *long_ones; k++) {
+        clip c = long_ones[k];
+        c.gop = c.n_frames = 150;
+        if (!clip_make(in_folder("far"), &c))
+            continue;
+        svlm_video *v = open_ok(in_folder("far"), NULL);
+        for (int n = 5; n > 1; n--) {
+            int want[5];
+            double when[5];
+            for (int i = 0; i < n; i++)
+                want[i] = i * 149 / (n - 1);
+            times_at_25(when, want, n);
+            check_sample(v, n, want, when);
+            sv_video_exact_bytes = 0;
+            check_sample(v, n, want, when);
+            sv_video_exact_bytes = (size_t)256 << 20;
+        }
+        svlm_video_close(v);
+    }
+}
+
+/* The last picture before a pause is shown throughout, though nothing refers to it. */
+static void test_pause(void **state)
+{
+    (void)state;
+    enum { N_AFTER = 6 };
+    svlm_video_options opt;
+    SVLM_INIT(&opt);
+    opt.start = 10;
+    for (int before = 40; before < 44; before++) {          /* every kind of picture comes last */
+        int ms[50], last = before - 1;
+        clip c = { .container = "mp4", .codec = "mpeg4", .n_b = 2, .gop = 250, .ms = ms,
+                   .n_frames = before + N_AFTER };
+        for (int i = 0; i < c.n_frames; i++)
+            ms[i] = 40 * i + (i < before ? 0 : 20000);
+        double when = ms[last] / 1000.0;
+        CHECK(clip_make(in_folder("pause"), &c));
+        svlm_video *v = open_ok(in_folder("pause"), &opt);
+        sv_video_exact_bytes = 0;               /* by the clock: what is shown at about 10 s */
+        check_sample(v, 1, &last, &when);
+        sv_video_exact_bytes = (size_t)256 << 20;
+        svlm_video_close(v);
+    }
+}
+
 static void test_variable_rate(void **state)
 {
     (void)state;
@@ -590,6 +649,8 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_kinds),
         cmocka_unit_test(test_every_index),
+        cmocka_unit_test(test_far_apart),
+        cmocka_unit_test(test_pause),
         cmocka_unit_test(test_variable_rate),
         cmocka_unit_test(test_span),
         cmocka_unit_test(test_few_frames),
