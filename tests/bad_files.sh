@@ -59,6 +59,21 @@ for name in gif WebP AVIF HEIC SVG HTML text empty; do
     sed "s,$dir/$name,," "$dir/err" | grep -qi "$name" || bad "$name is not recognised"
 done
 
+# files with the names of videos are told what videos are, also in containers we do not read
+if [ -x "$top_builddir/tests/make_clip" ]; then
+    for i in 1 2 3; do printf 'G%187s' stream; done > "$dir/an MPEG transport stream.ts"
+    for i in 1 2 3; do printf 'timeG%187s' disc; done > "$dir/an MPEG transport stream.m2ts"
+    printf '\0\0\1\272DVD' > "$dir/an MPEG program stream.mpg"
+    printf 'OggS\0\2' > "$dir/an Ogg file.ogv"
+    printf 'FLV\1\5' > "$dir/a Flash video.flv"
+    printf 'interface A {}\n' > "$dir/text.ts"
+    for file in "$dir"/*.ts "$dir"/*.m2ts "$dir"/*.mpg "$dir"/*.ogv "$dir"/*.flv; do
+        name=${file##*/}
+        run 3 ask -m "$t1" --mmproj "$mm1" "$file" what -n 1
+        say "$name is ${name%.*}; videos must be MP4, QuickTime, Matroska, WebM or AVI"
+    done
+fi
+
 # a model that is bigger on disk than what it holds: 5 GB, most of them a hole
 ask() {
     timeout 120 "$bin" ask --mmproj "$mm1" -p "what is it?" -n 8 -t 1 --precise --prune none \

@@ -175,10 +175,13 @@ static int add_video(cli_pictures *p, svlm_model *model, const cli_options *o, c
 
 /* ---- either ---------------------------------------------------------------- */
 
+/* The second line's are refused, but by the reader of videos: it says what they must be. */
 static int has_video_name(const char *path)
 {
-    static const char *const ends[] = { ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg",
-                                        ".mpeg", ".ts", ".ogv", ".3gp" };
+    static const char *const ends[] = {
+        ".mp4", ".m4v", ".mov", ".qt", ".3gp", ".3g2", ".mkv", ".webm", ".avi",
+        ".ts", ".mts", ".m2ts", ".mpg", ".mpeg", ".vob", ".ogv", ".ogg", ".flv", ".wmv"
+    };
     const char *dot = strrchr(path, '.');
     for (size_t i = 0; dot && i < sizeof ends / sizeof *ends; i++)
         if (!strcasecmp(dot, ends[i]))

@@ -27,6 +27,10 @@ static const magic magics[] = {
     MAGIC(SV_FORMAT_OTHER, 4, "ftypmsf1", "a HEIF picture"),
     MAGIC(SV_FORMAT_OTHER, 4, "ftyp", "an MP4 or QuickTime video"),
     MAGIC(SV_FORMAT_OTHER, 0, "\x1a\x45\xdf\xa3", "a Matroska or WebM video"),
+    MAGIC(SV_FORMAT_OTHER, 0, "OggS", "an Ogg file"),
+    MAGIC(SV_FORMAT_OTHER, 0, "FLV\1", "a Flash video"),
+    MAGIC(SV_FORMAT_OTHER, 0, "\0\0\1\xba", "an MPEG program stream"),
+    MAGIC(SV_FORMAT_OTHER, 0, "\x30\x26\xb2\x75\x8e\x66\xcf\x11", "a Windows Media file"),
     MAGIC(SV_FORMAT_OTHER, 0, "GIF8", "a GIF picture"),
     MAGIC(SV_FORMAT_OTHER, 0, "II*\0", "a TIFF picture"),
     MAGIC(SV_FORMAT_OTHER, 0, "MM\0*", "a TIFF picture"),
@@ -69,6 +73,13 @@ static const char *kind_of_text(const uint8_t *s, size_t n)
     return contains(s, n, "<?xml") ? "an XML document" : "text";
 }
 
+/* Packets of 188 bytes that begin with 0x47; on discs each has four bytes in front. */
+static int is_transport_stream(const uint8_t *p, size_t n)
+{
+    return (n > 2 * 188 && p[0] == 0x47 && p[188] == 0x47 && p[2 * 188] == 0x47) ||
+           (n > 4 + 2 * 192 && p[4] == 0x47 && p[4 + 192] == 0x47 && p[4 + 2 * 192] == 0x47);
+}
+
 sv_format sv_sniff(const uint8_t *p, size_t n, const char **what)
 {
     for (size_t i = 0; i < sizeof magics / sizeof magics[0]; i++) {
@@ -78,6 +89,7 @@ sv_format sv_sniff(const uint8_t *p, size_t n, const char **what)
             return m->format;
         }
     }
-    *what = kind_of_text(p, n < 1024 ? n : 1024);
+    *what = is_transport_stream(p, n) ? "an MPEG transport stream"
+                                      : kind_of_text(p, n < 1024 ? n : 1024);
     return SV_FORMAT_OTHER;
 }

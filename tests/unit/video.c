@@ -423,7 +423,8 @@ static void test_impostors(void **state)
         { "<?xml version='1.0'?><MPD/>", "an XML document" },
         { "v=0\no=- 0 0 IN IP4 127.0.0.1\n", "text" },
         { "\xff\xd8\xff\xe0 a picture", "a JPEG picture" },
-        { "\0\0\1\xba\x44 MPEG program stream", "not a format" },
+        { "\0\0\1\xba\x44", "an MPEG program stream" },
+        { "\0\0\1\xb3\x44", "not a format" },
     };
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
         write_file("fake.mp4", files[i].bytes, strlen(files[i].bytes + 4) + 4);
@@ -441,6 +442,27 @@ static void test_impostors(void **state)
     CHECK(!mkfifo(in_folder("fifo"), 0600));
     refuse(in_folder("fifo"), SVLM_ERR_IO, "pipe");
     refuse(NULL, SVLM_ERR_ARG, "");
+}
+
+/* Containers whose frames only a parser could tell apart (../docs/BAD_INPUTS.md). */
+static void test_other_containers(void **state)
+{
+    (void)state;
+    static const struct { clip c; const char *what; } others[] = {
+        { { .container = "mpegts", .codec = "mpeg2video" }, "is an MPEG transport stream; videos" },
+        { { .container = "mpegts", .codec = "libx264" }, "is an MPEG transport stream; videos" },
+        { { .container = "vob", .codec = "mpeg2video" }, "is an MPEG program stream; videos" },
+        { { .container = "flv", .codec = "flv" }, "is a Flash video; videos must be MP4" },
+        { { .container = "ogg", .codec = "libtheora" }, "is an Ogg file; videos must be MP4" },
+        { { .container = "ogg", .codec = "libvpx" }, "is an Ogg file; videos must be MP4" },
+        { { .container = "asf", .codec = "mpeg4" }, "is a Windows Media file; videos must be" },
+    };
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        clip c = others[i].c;
+        c.n_frames = 10;
+        if (clip_make(in_folder("other"), &c))
+            refuse(in_folder("other"), SVLM_ERR_UNSUPPORTED, others[i].what);
+    }
 }
 
 /* Names are names, whatever they begin with. */
@@ -658,6 +680,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_odd_files),
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_impostors),
+        cmocka_unit_test(test_other_containers),
         cmocka_unit_test(test_dash_name),
         cmocka_unit_test(test_damaged),
         cmocka_unit_test(test_memory),
