@@ -35,6 +35,7 @@ typedef struct paths {
     int n, n_layers;
     layer_sum layers[MAX_LAYERS + 1];
     stage_sum stages[N_SETTINGS][SV_WATCH_STAGES];
+    stage_sum same_judges[N_SETTINGS][SV_WATCH_STAGES];   /* of questions that have them */
     logit_sum logits[N_SETTINGS];
 } paths;
 
@@ -72,6 +73,13 @@ static void add_stages(stage_sum *sums, const sv_watched w[PATHS])
         sums[i].mean += overlap;
         sums[i].min = sums[i].n++ ? fmin(sums[i].min, overlap) : overlap;
     }
+}
+
+static int have_same_judges(const sv_watched w[PATHS])
+{
+    return w[FAST].n_judges == w[PRECISE].n_judges &&
+           !memcmp(w[FAST].judges, w[PRECISE].judges,
+                   (size_t)w[FAST].n_judges * sizeof *w[FAST].judges);
 }
 
 /* Differences are in units of the logits' standard deviation. */
@@ -118,6 +126,8 @@ static int ask(paths *p, const char *image, const char *question)
         if (!rc) {
             if (w[PRECISE].rows)
                 add_layers(p, w);
+            else if (have_same_judges(w))
+                add_stages(p->same_judges[k], w);
             add_stages(p->stages[k], w);
             add_logits(&p->logits[k], w);
         }
@@ -155,6 +165,14 @@ static int ask_all(paths *p, int step)
 
 /* ---- reporting ------------------------------------------------------------- */
 
+static void print_stages(const stage_sum *s)
+{
+    printf("%4d", s->n);
+    for (int i = 0; i < SV_WATCH_STAGES && s[i].n; i++)
+        printf("   after layer %d: %.3f, %.3f", s[i].layer, s[i].mean / s[i].n, s[i].min);
+    puts("");
+}
+
 static void print(const paths *p)
 {
     printf("%d questions, %s\n\nhidden rows: cosine (least, mean), relative error\n", p->n,
@@ -164,13 +182,13 @@ static void print(const paths *p)
         printf(i ? "after layer %2d" : "embeddings    ", i - 1);
         printf("  %.6f  %.6f  %.4f\n", l->cosine_min, l->cosine_mean / p->n, l->relative / p->n);
     }
-    puts("\nvisual rows that both keep, of those that either keeps: mean, least");
+    puts("\nvisual rows that both keep, of those that either keeps: mean, least; all questions, "
+         "and\nthose where the same words judge");
     for (int k = 1; k < N_SETTINGS; k++) {
-        const stage_sum *s = p->stages[k];
-        printf("%4.0f", settings[k]);
-        for (; s < p->stages[k] + SV_WATCH_STAGES && s->n; s++)
-            printf("   after layer %d: %.3f, %.3f", s->layer, s->mean / s->n, s->min);
-        puts("");
+        printf("%4.0f ", settings[k]);
+        print_stages(p->stages[k]);
+        printf("     ");
+        print_stages(p->same_judges[k]);
     }
     puts("\nlogits, differences over their standard deviation: largest, mean; KL divergence in "
          "nats:\nmean, largest; questions with the same likeliest token");

@@ -66,6 +66,11 @@ static svlm_status copy_stages(sv_watched *w, const svlm_hook *hook, svlm_error 
     SVLM_INIT(&r);
     if (svlm_prune_get_report(hook, &r) || r.n_stages > SV_WATCH_STAGES)
         return sv_fail(err, SVLM_ERR_ARG, "more than %d stages", SV_WATCH_STAGES);
+    if (!(w->judges = sv_malloc(SV_MEM_TEMP, (size_t)r.n_raters, sizeof *w->judges)))
+        return sv_fail(err, SVLM_ERR_NOMEM, "no memory for %d judges", r.n_raters);
+    w->n_judges = r.n_raters;
+    for (int i = 0; i < r.n_raters; i++)
+        w->judges[i] = r.text_row[r.raters[i]];
     for (; w->n_stages < r.n_stages && !st; w->n_stages++)
         st = copy_stage(&w->stages[w->n_stages], &r.stages[w->n_stages], w->n_visual, err);
     return st;
@@ -121,6 +126,7 @@ void sv_watched_free(sv_watched *w)
         sv_free(w->stages[i].kept);
         sv_free(w->stages[i].score);
     }
+    sv_free(w->judges);
     sv_free(w->rows);
     sv_free(w->logits);
     memset(w, 0, sizeof *w);

@@ -19,6 +19,8 @@ typedef struct sv_watched {
     int n_layers, n_rows, n_embd, n_visual, n_vocab;
     float *rows;                  /* [n_layers + 1][n_rows][n_embd] entering layer 0, then
                                      leaving each layer; NULL when pruned                 */
+    int n_judges;
+    int32_t *judges;              /* [n_judges] text rows that judged the picture's       */
     int n_stages;
     sv_watched_stage stages[SV_WATCH_STAGES];
     float *logits;                /* [n_vocab] */
