@@ -7,6 +7,7 @@ get=$top_builddir/tests/json_get
 t1=$SVLM_TEST_DATA/models/t1/t1-f16.gguf            # its only mmproj file lies beside it
 mm1=$SVLM_TEST_DATA/models/t1/mmproj-t1-f16.gguf
 cat=$SVLM_TEST_DATA/images/square224.png
+man=$top_srcdir/docs/man/sparsevlm.1
 dir=$(mktemp -d) || exit 99
 trap 'rm -rf "$dir"' EXIT
 unset SPARSEVLM_MODEL
@@ -39,10 +40,13 @@ run 0 --help
 run 0 --version
 run 2 nonsense
 say nonsense
-for command in ask chat info eval bench convert quantize; do
+for command in ask chat info eval bench explain convert quantize; do
     run 0 $command --help
     [ "$(wc -l < "$dir/out")" -le 24 ] || bad "$command --help is longer than a screen"
     [ "$(wc -L < "$dir/out")" -le 80 ] || bad "$command --help is wider than a screen"
+    for option in $(grep -oE -e '--[a-z][a-z0-9-]*' "$dir/out" | sort -u); do
+        sed 's/\\-/-/g' "$man" | grep -qE -e "$option( |\$|\")" || bad "$option of $command is not in the man page"
+    done
     run 2 $command --no-such-option
     say --no-such-option
     run 2 $command -m
