@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* How fast quantised weights are on one core: bench/kernels [ISA]
  *
- * For each type: a row to floats, the inner kernel of integer products alone and its share of
+ * For each type: a row to floats and times floats, the inner kernel of integer products alone and its share of
  * the peak, the product of a 4096 x 4096 matrix with unpacking against the number of tokens,
- * and one token over a matrix that no cache holds, from the file's rows and from panels. Times
- * are the thread's own. */
+ * and one token over a matrix that no cache holds, from the file's rows, from panels and on the
+ * precise path. Times are the thread's own. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +13,7 @@
 #include "base/rng.h"
 #include "base/type.h"
 #include "peak.h"
+#include "tensor/matmul_float.h"
 #include "tensor/matmul_quant.h"
 
 enum { K = 4096, ROWS = 4096, MANY_ROWS = 65536, MAX_TOKENS = 700, REPEATS = 5 };
@@ -77,12 +78,28 @@ static void run_dequant(const void *arg)
         k->dequant[j->w->type](y, j->w->data, K);
 }
 
+static void run_dot_row(const void *arg)
+{
+    const work *j = arg;
+    for (int i = 0; i < INNER; i++)
+        y[i] = k->dot_row[j->w->type](j->w->data, y + INNER, K);
+}
+
 /* One row of blocks, from and to the caches next to the core. */
-static void to_floats(const sv_weight *w)
+static void floats(const sv_weight *w)
 {
     const work j = { w, NULL, 1 };
-    printf("%-8s to floats      %6.1f values/ns\n", sv_type_get(w->type)->name,
+    printf("%-8s to floats      %6.1f values/ns", sv_type_get(w->type)->name,
            1e-9 * INNER * K / least(run_dequant, &j));
+    printf(", times floats %.1f\n", 1e-9 * INNER * K / least(run_dot_row, &j));
+}
+
+static void run_precise(const void *arg)
+{
+    const work *j = arg;
+    const sv_product p = { y + K, j->w, NULL };
+    for (int i = 0; i < sv_float_tasks(j->w, 1); i++)
+        sv_float_task(k, &p, y, 1, i, scratch);
 }
 
 static void inner_kernel(const sv_weight *w)
@@ -129,6 +146,7 @@ static void one_token(sv_weight w)
     const work j = { &w, NULL, 1 };
     printf("%-8s 1 token        %6.1f GB/s from rows", sv_type_get(w.type)->name,
            (double)n_bytes / least(run_product, &j) * 1e-9);
+    printf(", %.1f precise", (double)n_bytes / least(run_precise, &j) * 1e-9);
     w.packed = large;                     /* any bytes will do: these are as many */
     printf(", %.1f GB/s from panels\n", (double)n_bytes / least(run_product, &j) * 1e-9);
     sv_block_free(large, n_bytes);
@@ -154,7 +172,7 @@ static void bench_type(sv_type type)
     uint8_t *data = need(ROWS * row_bytes);
     const sv_weight w = { data, type, K, ROWS, row_bytes, NULL };
     fill(data, type, ROWS * row_bytes / (size_t)sv_type_get(type)->block_bytes);
-    to_floats(&w);
+    floats(&w);
     inner_kernel(&w);
     against_tokens(&w);
     one_token(w);
@@ -184,7 +202,7 @@ int main(int argc, char **argv)
     printf("kernel set %s, one core, peak of its dot product %.0f GOP/s\n", k->isa, peak);
     act = need(sv_quant_act_bytes(MAX_TOKENS, K));
     y = need((size_t)MAX_TOKENS * MANY_ROWS / 8 * sizeof *y);
-    scratch = need(sv_quant_scratch());
+    scratch = need(sv_quant_scratch() + sv_float_scratch() * sizeof(float));
     random_activations();
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
         bench_type(types[i]);

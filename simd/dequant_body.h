@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Blocks of one row to floats, for every set; the same roundings as ref's, so the same bits.
+/* Blocks of one row to floats, and such floats times others without being stored, for every
+ * set; the floats have the same roundings as ref's, so the same bits.
  * expand_body.h reads the blocks: its lanes are here the bytes of four words of a row,
  * sixteen values, and its floats four times the same scale. Beside what it asks for, the
  * file that includes this defines LANES as 4, and
@@ -11,7 +12,7 @@
  *
  *     wide; wide_all(v)                lane 0 of a vf in every lane
  *     wide_bytes(v, j)                 signed bytes j W .. of a vi
- *     wide_mul wide_add wide_store(p, v)
+ *     wide_mul wide_add wide_fma(a, b, c) wide_load(p) wide_store(p, v)
  */
 #include <string.h>
 
@@ -23,9 +24,14 @@
 #define BITS(b, front, w, p) vi_by_lane(SCALES(b, front, w, p))
 #define HALF(b, offset, h, p) half_at((b) + ((offset) / SV_PANEL_ROWS + (h) * 2))
 
-/* 32 values on their way. */
+enum { CHAINS = 32 / W };
+
+/* 32 values on their way: to y, or times x into the sums. */
 typedef struct values {
+    int dot;                      /* 1: the latter                */
     float *y;                     /* where the block's first goes */
+    const float *x;               /* what it is multiplied by     */
+    wide sum[CHAINS];
     vi q[2];
     vf scale[2], min[2];          /* of each 16, or [0] only      */
 } values;
@@ -61,7 +67,11 @@ INLINE void put_values(values *o, int g, int form)
             wide v = wide_mul(scale, wide_bytes(o->q[h], j));
             if (form & SV_FORM_MIN)
                 v = wide_add(v, wide_all(o->min[own]));
-            wide_store(o->y + 32 * g + 16 * h + W * j, v);
+            int at = 16 * h + W * j;
+            if (o->dot)
+                o->sum[at / W] = wide_fma(v, wide_load(o->x + 32 * g + at), o->sum[at / W]);
+            else
+                wide_store(o->y + 32 * g + at, v);
         }
     }
 }
@@ -78,8 +88,32 @@ INLINE void put_values(values *o, int g, int form)
     }
 READERS(DEQUANT)
 
+INLINE float sum_of_chains(const values *o)
+{
+    float s[32];
+    UNROLL(8) for (int i = 0; i < CHAINS; i++)
+        wide_store(s + i * W, o->sum[i]);
+    for (int n = 16; n; n /= 2)
+        for (int i = 0; i < n; i++)
+            s[i] += s[i + n];
+    return s[0];
+}
+
+#define DOT_ROW(name, type, bytes, slabs)                                  \
+    static float dot_row_##name(const void *w, const float *x, size_t n)   \
+    {                                                                      \
+        const uint8_t *b = w;                                              \
+        values o = { .dot = 1, .x = x };                                   \
+        for (; n; n -= slabs * 32, o.x += slabs * 32, b += bytes)          \
+            read_##name(&o, b, 0);                                         \
+        return sum_of_chains(&o);                                          \
+    }
+READERS(DOT_ROW)
+
 static void fill_dequant(sv_kernels *k)
 {
-#define FILL(name, type, bytes, slabs) k->dequant[type] = dequant_##name;
+#define FILL(name, type, bytes, slabs)     \
+    k->dequant[type] = dequant_##name;     \
+    k->dot_row[type] = dot_row_##name;
     READERS(FILL)
 }

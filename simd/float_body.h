@@ -45,6 +45,23 @@
 DOT(dot_f32, float, vf_load, vf_part)
 DOT(dot_f16, uint16_t, vf_half, vf_half_part)
 
+INLINE vf vf_brain_part(const uint16_t *p, int n)
+{
+    uint16_t all[W] = { 0 };
+    memcpy(all, p, (size_t)n * sizeof *p);
+    return vf_brain(all);
+}
+DOT(dot_bf16, uint16_t, vf_brain, vf_brain_part)
+
+#define DOT_ROW(name)                                                                \
+    static float dot_row_##name(const void *w, const float *x, size_t n)             \
+    {                                                                                \
+        return dot_##name(w, x, (int)n);                                             \
+    }
+DOT_ROW(f32)
+DOT_ROW(f16)
+DOT_ROW(bf16)
+
 static float sum_of(const float *x, int n)
 {
     vf s0 = vf_set(0), s1 = s0;
@@ -399,6 +416,9 @@ static void fill_float(sv_kernels *k)
     k->f32_to_bf16 = f32_to_bf16;
     k->dequant[1] = dequant_f16;
     k->dequant[30] = dequant_bf16;
+    k->dot_row[0] = dot_row_f32;
+    k->dot_row[1] = dot_row_f16;
+    k->dot_row[30] = dot_row_bf16;
     k->gemm_f32 = gemm_f32;
     k->gemm_panel = gemm_panel;
 }

@@ -44,6 +44,8 @@ typedef struct sv_kernels {
 
     /* ---- blocks to floats (ref/dequant.c): n values of a type; NULL: unknown */
     void (*dequant[SV_KERNEL_TYPES])(float *y, const void *x, size_t n);
+    /* the sum of x[i] times what dequant makes of value i of w; in the same places */
+    float (*dot_row[SV_KERNEL_TYPES])(const void *w, const float *x, size_t n);
 
     /* ---- float GEMM without BLAS (ref/gemm_f32.c):
      * c[m][n] = a[m][k] b[n][k]^T (+ c if add), rows lda, ldb, ldc apart ---- */

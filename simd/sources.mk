@@ -4,8 +4,8 @@
 libcore_la_SOURCES += \
 	simd/cpu.h simd/cpu_arm.c simd/cpu_x86.c simd/dispatch.c simd/half.h simd/kernels.h \
 	simd/panel.c simd/panel.h simd/sets.h \
-	simd/ref/convert.c simd/ref/dequant.c simd/ref/expand.c simd/ref/fill.c simd/ref/float.c \
-	simd/ref/gemm_f32.c simd/ref/gemm_quant.c simd/ref/panel.c simd/ref/quant.c simd/ref/ref.h
+	simd/ref/convert.c simd/ref/dequant.c simd/ref/dot_row.c simd/ref/expand.c \
+	simd/ref/fill.c simd/ref/float.c simd/ref/gemm_f32.c simd/ref/gemm_quant.c simd/ref/panel.c simd/ref/quant.c simd/ref/ref.h
 
 # Kernels written once for all sets.
 simd_bodies = simd/dequant_body.h simd/expand_body.h simd/float_body.h simd/gemm_body.h \

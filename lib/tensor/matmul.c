@@ -28,7 +28,7 @@ void sv_mm_layout(sv_mm *mm, sv_arena *a, const sv_kernels *k, int n_threads, in
 {
     *mm = (sv_mm){ .k = k, .n_threads = n_threads, .precise = precise, .max_rows = max_rows,
                    .max_in = max_in, .max_out = max_out };
-    size_t per_thread = sv_float_scratch(max_in) * sizeof(float), act_bytes = 0;
+    size_t per_thread = sv_float_scratch() * sizeof(float), act_bytes = 0;
     if (!precise) {
         per_thread = larger(per_thread, larger(sv_quant_scratch(), sv_bf16_scratch(max_in)));
         act_bytes = larger(sv_quant_act_bytes(max_rows, max_in), sv_bf16_act_bytes(max_rows, max_in));

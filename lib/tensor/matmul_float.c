@@ -9,6 +9,7 @@
  * sgemm would pack them first. */
 #define FEW_ROWS 4
 #define FEW_ROWS_TILE 32          /* rows of w in a task then */
+#define FEW_ROWS_PIECE 1024       /* values of a row expanded at a time: 4 KiB */
 
 /* Else a task multiplies with TILE_MAX or fewer rows of w, TILE_DEPTH values of each
  * at a time: 1 MiB, about what a core's cache holds. Every tile packs x anew inside
@@ -23,10 +24,9 @@ static int tile_rows(const sv_weight *w, int n)
     return w->n_out >= 8192 ? TILE_MAX : w->n_out >= 1024 ? 256 : 64;
 }
 
-size_t sv_float_scratch(int max_in)
+size_t sv_float_scratch(void)
 {
-    size_t tile = (size_t)TILE_MAX * TILE_DEPTH, row = (size_t)max_in;
-    return tile > row ? tile : row;
+    return (size_t)TILE_MAX * TILE_DEPTH;
 }
 
 int sv_float_tasks(const sv_weight *w, int n)
@@ -40,28 +40,31 @@ static const uint8_t *row_of(const sv_weight *w, int row)
     return w->data + (size_t)row * w->row_bytes;
 }
 
-/* The matrix as an array of floats or halves, where it lies as one. */
-static int is_aligned(const sv_weight *w, sv_type type, size_t size)
+/* The matrix as an array of floats, where it lies as one. */
+static int is_floats(const sv_weight *w)
 {
-    return w->type == type && (uintptr_t)w->data % size == 0;
+    return w->type == SV_F32 && (uintptr_t)w->data % sizeof(float) == 0;
 }
 
-/* A few rows of x: a dot product for every value. */
-static void few_rows(const sv_kernels *k, const sv_product *p, const float *x, int n, int first,
-                     int end, float *expanded)
+/* One row of w times each of x. One product unpacks the weights in registers; for several,
+ * blocks are expanded once, a piece at a time, which stays in the first-level cache. */
+static void one_row(const sv_kernels *k, const sv_product *p, const float *x, int n, int j,
+                    float *piece)
 {
     const sv_weight *w = p->w;
-    int halves = is_aligned(w, SV_F16, sizeof(uint16_t));
-    int floats = is_aligned(w, SV_F32, sizeof(float));
-    for (int j = first; j < end; j++) {
-        const void *row = row_of(w, j);
-        const float *values = floats ? row : expanded;
-        if (!floats && !halves)
-            k->dequant[w->type](expanded, row, (size_t)w->n_in);
+    float *y = p->y + j;
+    if (n == 1 || sv_type_get(w->type)->block == 1) {
+        for (int i = 0; i < n; i++)
+            y[(size_t)i * w->n_out] = k->dot_row[w->type](row_of(w, j), x + (size_t)i * w->n_in,
+                                                          (size_t)w->n_in);
+        return;
+    }
+    for (int at = 0; at < w->n_in; at += FEW_ROWS_PIECE) {
+        int left = w->n_in - at, count = left < FEW_ROWS_PIECE ? left : FEW_ROWS_PIECE;
+        k->dequant[w->type](piece, row_of(w, j) + sv_type_bytes(w->type, (size_t)at), (size_t)count);
         for (int i = 0; i < n; i++) {
-            const float *xi = x + (size_t)i * w->n_in;
-            p->y[(size_t)i * w->n_out + j] = halves ? k->dot_f16(row, xi, w->n_in)
-                                                    : k->dot_f32(values, xi, w->n_in);
+            float dot = k->dot_f32(piece, x + (size_t)i * w->n_in + at, count);
+            y[(size_t)i * w->n_out] = at ? y[(size_t)i * w->n_out] + dot : dot;
         }
     }
 }
@@ -71,7 +74,7 @@ static void many_rows(const sv_kernels *k, const sv_product *p, const float *x, 
 {
     const sv_weight *w = p->w;
     float *y = p->y + first;
-    if (is_aligned(w, SV_F32, sizeof(float))) {
+    if (is_floats(w)) {
         sv_gemm_nt(k, y, w->n_out, x, w->n_in, (const float *)(const void *)row_of(w, first),
                    w->n_in, n, end - first, w->n_in, 0);
         return;
@@ -92,10 +95,12 @@ void sv_float_task(const sv_kernels *k, const sv_product *p, const float *x, int
     const sv_weight *w = p->w;
     int rows = tile_rows(w, n), first = task * rows;
     int end = w->n_out - first < rows ? w->n_out : first + rows;
-    if (n <= FEW_ROWS)
-        few_rows(k, p, x, n, first, end, scratch);
-    else
+    if (n <= FEW_ROWS) {
+        for (int j = first; j < end; j++)
+            one_row(k, p, x, n, j, scratch);
+    } else {
         many_rows(k, p, x, n, first, end, scratch);
+    }
     for (int i = 0; p->bias && i < n; i++)
         k->add_f32(p->y + (size_t)i * w->n_out + first, p->bias + first, end - first);
 }

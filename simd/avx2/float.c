@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The vectors of float_body.h: 8 floats. */
+#include <string.h>
+
 #include "simd/avx2/avx2.h"
 
 #define W 8
@@ -38,8 +40,7 @@ static inline __m256i first_lanes(int n)
 static inline vf vf_half_part(const uint16_t *p, int n)
 {
     uint16_t all[W] = { 0 };
-    for (int i = 0; i < n; i++)
-        all[i] = p[i];
+    memcpy(all, p, (size_t)n * sizeof *p);
     return vf_half(all);
 }
 

@@ -14,6 +14,8 @@ typedef float32x4_t wide;
 #define wide_all(v) (v)
 #define wide_mul(a, b) vmulq_f32(a, b)
 #define wide_add(a, b) vaddq_f32(a, b)
+#define wide_fma(a, b, c) vfmaq_f32(c, a, b)
+#define wide_load(p) vld1q_f32(p)
 #define wide_store(p, v) vst1q_f32(p, v)
 
 static inline wide wide_bytes(vi v, int j)

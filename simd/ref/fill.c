@@ -47,6 +47,7 @@ void sv_kernels_fill_ref(sv_kernels *k)
     k->bf16_to_f32 = sv_bf16_to_f32_ref;
     k->f32_to_bf16 = sv_f32_to_bf16_ref;
     fill_dequant(k);
+    sv_dot_row_fill_ref(k);
     k->gemm_f32 = sv_gemm_f32_ref;
     k->gemm_panel = sv_gemm_panel_ref;
     k->panel_f32 = sv_panel_f32_ref;

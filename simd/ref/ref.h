@@ -38,6 +38,7 @@ void sv_dequant_q3_k_ref(float *y, const void *x, size_t n);
 void sv_dequant_q4_k_ref(float *y, const void *x, size_t n);
 void sv_dequant_q5_k_ref(float *y, const void *x, size_t n);
 void sv_dequant_q6_k_ref(float *y, const void *x, size_t n);
+void sv_dot_row_fill_ref(sv_kernels *k);
 
 void sv_gemm_f32_ref(float *c, int ldc, const float *a, int lda, const float *b, int ldb,
                      int m, int n, int k, int add);
