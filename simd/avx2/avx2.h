@@ -10,6 +10,7 @@
 void sv_quant_rows_avx2(sv_qtoken *dst, const float *x, size_t ldx, int n, int k);
 void sv_pack_avx2(uint8_t *dst, const uint8_t *src, size_t row_bytes, int n_rows, int n_blocks,
                   const sv_block_shape *s);
+void sv_panel_f32_avx2(float *dst, const float *x, size_t ldx, int n_rows, int depth);
 void sv_dequant_fill_avx2(sv_kernels *k);
 void sv_expand_fill_avx2(sv_kernels *k);
 void sv_gemv_quant_fill_avx2(sv_kernels *k);

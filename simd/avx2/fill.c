@@ -9,6 +9,7 @@ void sv_kernels_fill_avx2(sv_kernels *k)
     sv_dequant_fill_avx2(k);
     k->quant_rows = sv_quant_rows_avx2;
     k->pack = sv_pack_avx2;
+    k->panel_f32 = sv_panel_f32_avx2;
     sv_expand_fill_avx2(k);
     sv_gemm_quant_fill_avx2(k);
     sv_gemv_quant_fill_avx2(k);

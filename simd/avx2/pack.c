@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Sixteen rows of blocks side by side. */
+/* Sixteen rows of blocks or floats side by side. */
 #include "simd/avx2/avx2.h"
 
 static inline void transpose(uint8_t *dst, const uint8_t *const *src)
@@ -21,4 +21,9 @@ void sv_pack_avx2(uint8_t *dst, const uint8_t *src, size_t row_bytes, int n_rows
                   const sv_block_shape *s)
 {
     pack(dst, src, row_bytes, n_rows, n_blocks, s);
+}
+
+void sv_panel_f32_avx2(float *dst, const float *x, size_t ldx, int n_rows, int depth)
+{
+    panel_f32(dst, x, ldx, n_rows, depth);
 }

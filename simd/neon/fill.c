@@ -9,6 +9,7 @@ void sv_kernels_fill_neon(sv_kernels *k)
     sv_dequant_fill_neon(k);
     k->quant_rows = sv_quant_rows_neon;
     k->pack = sv_pack_neon;
+    k->panel_f32 = sv_panel_f32_neon;
     sv_expand_fill_neon(k);
     sv_gemm_quant_fill_neon(k);
     sv_gemv_quant_fill_neon(k);

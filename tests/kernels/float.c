@@ -262,6 +262,21 @@ static void check_panels(int n)
     }
 }
 
+/* Rows that overlap, one float apart, and end where the page begins. */
+static void check_transposing(int depth)
+{
+    static float want[16 * MAX_N], got[16 * MAX_N + 1];
+    for (int n_rows = 1; n_rows <= 16; n_rows += 5) {
+        int n = depth ? depth + n_rows - 1 : 0;
+        float *x = guard_end(gx, n, sizeof *x);
+        random_floats(x, n, 1);
+        got[16 * depth] = 77;
+        ref->panel_f32(want, x, 1, n_rows, depth);
+        k->panel_f32(got, x, 1, n_rows, depth);
+        CHECK(!memcmp(want, got, (size_t)depth * 64) && got[16 * depth] == 77);
+    }
+}
+
 #define TEST(name)                          \
     static void test_##name(void **state)   \
     {                                       \
@@ -277,6 +292,7 @@ TEST(rope)
 TEST(conversions)
 TEST(gemm)
 TEST(panels)
+TEST(transposing)
 
 int main(void)
 {
@@ -289,6 +305,7 @@ int main(void)
         cmocka_unit_test(test_activations), cmocka_unit_test(test_softmax),
         cmocka_unit_test(test_rope), cmocka_unit_test(test_conversions),
         cmocka_unit_test(test_gemm), cmocka_unit_test(test_panels),
+        cmocka_unit_test(test_transposing),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     guard_free(gx), guard_free(gy), guard_free(gz), guard_free(gh);
