@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Attention, one head and one block of queries a task: their scores over all keys,
- * softmax, the mean of the values. Sixteen keys, then sixteen dimensions, are the lanes of
- * small products (gemm_panel); a group of sixteen queries stops where its last one's sight
- * ends. Blocks depend on the shapes alone, so results do not depend on the number of threads. */
+/* Attention, one head and one block of queries a task, or a few queries and all heads that
+ * share keys: their scores over all keys, softmax, the mean of the values. Sixteen keys, then
+ * sixteen dimensions, are the lanes of small products (gemm_panel); a group of sixteen queries
+ * stops where its last one's sight ends. Blocks depend on the shapes alone, so results do not
+ * depend on the number of threads. */
 #include "tensor/attention.h"
 
 #include <string.h>
@@ -12,7 +13,7 @@
 #define BLOCK_QUERIES 128         /* queries of one task */
 #define BLOCK_SCORES (1 << 18)    /* fewer of them, where there are so many keys */
 #define BLOCK_KEYS 64             /* values expanded to floats at a time */
-#define FEW_QUERIES 4             /* up to here keys are read once, by dot products */
+#define FEW_QUERIES 4             /* of one head: up to here keys are read once, by dot products */
 
 /* Length of a row of scores: whole panels, and an odd number of cache lines, so that rows do
  * not fall into the same sets. */
@@ -32,6 +33,14 @@ static int block_queries(const sv_attention *a)
     return fit < 1 ? 1 : fit < BLOCK_QUERIES ? (int)fit : BLOCK_QUERIES;
 }
 
+/* Query heads of a task: where all queries and the heads that share their keys make no more
+ * than a group, keys and values are read once for all of them. */
+static int block_heads(const sv_attention *a)
+{
+    int shared = a->n_heads / a->n_kv_heads, limit = block_queries(a);
+    return a->n_query * shared <= (limit < SV_GROUP ? limit : SV_GROUP) ? shared : 1;
+}
+
 void sv_attention_layout(sv_attention_scratch *s, sv_arena *a, const sv_kernels *k, int n_threads,
                          int max_head_dim, int max_rows)
 {
@@ -47,7 +56,8 @@ void sv_attention_layout(sv_attention_scratch *s, sv_arena *a, const sv_kernels 
 typedef struct block {
     const sv_kernels *k;
     const sv_attention *a;
-    int head, first, n;           /* queries first .. first + n - 1 */
+    int head, heads;              /* the heads from head on         */
+    int first, n;                 /* rows: query first of each head, query first + 1 ... */
     int n_keys;                   /* that the last of them sees     */
     size_t stride;                /* of the scores                  */
     size_t dim;                   /* head_dim, or more with zeros   */
@@ -62,10 +72,25 @@ static int limit_of(const sv_attention *a, int query)
     return a->limit ? a->limit[query] : a->n_rows;
 }
 
+static int query_of(const block *b, int i)
+{
+    return b->first + i / b->heads;
+}
+
+static int head_of(const block *b, int i)
+{
+    return b->head + i % b->heads;
+}
+
+/* Where row i begins among rows of all heads, stride apart. */
+static size_t place_of(const block *b, int i, size_t stride)
+{
+    return (size_t)query_of(b, i) * stride + (size_t)head_of(b, i) * (size_t)b->a->head_dim;
+}
+
 static const float *query_row(const block *b, int i)
 {
-    const sv_attention *a = b->a;
-    return a->q + (size_t)(b->first + i) * a->q_stride + (size_t)b->head * a->head_dim;
+    return b->a->q + place_of(b, i, b->a->q_stride);
 }
 
 /* Element index of row i of the block's head. */
@@ -101,18 +126,20 @@ static void expand(const block *b, const sv_kv_rows *r, int i, int n)
 
 static int is_few(const block *b)
 {
-    return b->n <= FEW_QUERIES;
+    return b->heads == 1 && b->n <= FEW_QUERIES;
 }
 
 static void score_few(const block *b)
 {
     const sv_kv_rows *key = &b->a->k;
+    const float *q = query_row(b, 0);
+    size_t stride = b->a->q_stride;
     int dim = b->a->head_dim;
     for (int j = 0; j < b->n_keys; j++)
         for (int i = 0; i < b->n; i++)
             b->score[(size_t)i * b->stride + (size_t)j] =
-                key->f16 ? b->k->dot_f16(halves_at(b, key, j), query_row(b, i), dim)
-                         : b->k->dot_f32(floats_at(b, key, j), query_row(b, i), dim);
+                key->f16 ? b->k->dot_f16(halves_at(b, key, j), q + (size_t)i * stride, dim)
+                         : b->k->dot_f32(floats_at(b, key, j), q + (size_t)i * stride, dim);
 }
 
 /* Queries of the group that begins at i. */
@@ -124,7 +151,7 @@ static int group_size(const block *b, int i)
 /* Keys that any query of the group sees. */
 static int group_limit(const block *b, int i)
 {
-    return limit_of(b->a, b->first + i + group_size(b, i) - 1);
+    return limit_of(b->a, query_of(b, i + group_size(b, i) - 1));
 }
 
 static void score_many(const block *b)
@@ -156,7 +183,7 @@ static void probabilities(const block *b)
         score_many(b);
     for (int i = 0; i < b->n; i++) {
         float *row = b->score + (size_t)i * b->stride;
-        int limit = limit_of(b->a, b->first + i);
+        int limit = limit_of(b->a, query_of(b, i));
         if (is_few(b))
             b->k->scale_f32(row, b->a->scale, limit);
         b->k->softmax(row, limit);
@@ -168,6 +195,7 @@ static void values_few(const block *b, float *out, size_t stride)
 {
     const sv_kv_rows *value = &b->a->v;
     int dim = b->a->head_dim;
+    out += place_of(b, 0, stride);
     for (int i = 0; i < b->n; i++)
         memset(out + (size_t)i * stride, 0, (size_t)dim * sizeof *out);
     for (int j = 0; j < b->n_keys; j++)
@@ -195,7 +223,7 @@ static void values_many(const block *b, float *out, size_t stride)
         }
     }
     for (int i = 0; i < b->n; i++)
-        memcpy(out + (size_t)i * stride, b->out + (size_t)i * b->dim, dim * sizeof *out);
+        memcpy(out + place_of(b, i, stride), b->out + (size_t)i * b->dim, dim * sizeof *out);
 }
 
 typedef struct job {
@@ -210,11 +238,11 @@ typedef struct job {
 static block block_of(const job *j, int task, int thread)
 {
     const sv_attention *a = j->a;
-    int size = block_queries(a);
-    block b = { .k = j->s->k, .a = a, .head = task / j->n_blocks,
+    int size = block_queries(a), heads = block_heads(a);
+    block b = { .k = j->s->k, .a = a, .head = task / j->n_blocks * heads, .heads = heads,
                 .first = task % j->n_blocks * size };
-    b.n = a->n_query - b.first < size ? a->n_query - b.first : size;
-    b.n_keys = limit_of(a, b.first + b.n - 1);
+    b.n = (a->n_query - b.first < size ? a->n_query - b.first : size) * heads;
+    b.n_keys = limit_of(a, query_of(&b, b.n - 1));
     b.stride = score_stride(a->n_rows);
     b.dim = whole_panels(a->head_dim);
     b.query = j->s->floats + (size_t)thread * j->s->per_thread;
@@ -229,12 +257,11 @@ static void run_block(void *arg, int task, int thread)
 {
     const job *j = arg;
     block b = block_of(j, task, thread);
-    float *out = j->out + (size_t)b.first * j->out_stride + (size_t)b.head * b.a->head_dim;
     probabilities(&b);
     if (is_few(&b))
-        values_few(&b, out, j->out_stride);
+        values_few(&b, j->out, j->out_stride);
     else
-        values_many(&b, out, j->out_stride);
+        values_many(&b, j->out, j->out_stride);
 }
 
 static void copy_probabilities(void *arg, int task, int thread)
@@ -245,7 +272,8 @@ static void copy_probabilities(void *arg, int task, int thread)
     size_t n_seen = b.n_keys > j->first_column ? (size_t)(b.n_keys - j->first_column) : 0;
     probabilities(&b);
     for (int i = 0; i < b.n; i++) {
-        float *row = j->out + ((size_t)b.head * b.a->n_query + (size_t)(b.first + i)) * n_columns;
+        size_t at = (size_t)head_of(&b, i) * (size_t)b.a->n_query + (size_t)query_of(&b, i);
+        float *row = j->out + at * n_columns;
         memcpy(row, b.score + (size_t)i * b.stride + (size_t)j->first_column, n_seen * sizeof *row);
         memset(row + n_seen, 0, (n_columns - n_seen) * sizeof *row);
     }
@@ -257,7 +285,8 @@ static void run(const job *j, sv_task_fn fn)
     int size = block_queries(j->a);
     whole.n_blocks = (j->a->n_query + size - 1) / size;
     double work = 2.0 * j->a->n_heads * j->a->n_query * j->a->n_rows * j->a->head_dim;
-    sv_parallel(sv_threads_for(j->s->n_threads, work), j->a->n_heads * whole.n_blocks, fn, &whole);
+    int n_tasks = j->a->n_heads / block_heads(j->a) * whole.n_blocks;
+    sv_parallel(sv_threads_for(j->s->n_threads, work), n_tasks, fn, &whole);
 }
 
 void sv_attention_run(const sv_attention_scratch *s, float *out, size_t out_stride,

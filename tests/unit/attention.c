@@ -182,6 +182,8 @@ static void test_shapes(void **state)
         { 4, 257, 4, 1, 20, 1, 0, 1 },  { 5, 5, 2, 2, 64, 0, 0, 1 },
         { 65, 65, 3, 3, 16, 0, 0, 0 },  { 64, 600, 2, 1, 32, 1, 1, 1 },
         { 130, 130, 4, 2, 8, 1, 0, 1 }, { 20, 513, 2, 2, 128, 0, 1, 1 },
+        { 1, 300, 16, 2, 64, 1, 0, 0 }, { 2, 77, 14, 2, 20, 0, 1, 1 },       /* heads together */
+        { 3, 90, 18, 3, 16, 1, 1, 1 },  { 1, 40, 17, 1, 8, 0, 0, 0 },        /* too many */
     };
     sv_rng r = { check_seed() };
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
@@ -196,6 +198,7 @@ static void test_long_context(void **state)
     (void)state;
     sv_rng r = { check_seed() + 1 };
     check_shape(sv_kernels_get(), (shape){ 7, 40000, 1, 1, 8, 1, 0, 1 }, &r);
+    check_shape(sv_kernels_get(), (shape){ 1, 40000, 8, 1, 8, 1, 0, 0 }, &r);
 }
 
 /* The result may replace the queries. */
