@@ -57,9 +57,9 @@ peer() {                          # engine, type, round, model
                           printf "%s\t%s\t%s\t%s\t%s\n", t, r, e, what, v[c["avg_ts"]] }' >>"$out"
 }
 
-ours() {                          # label, type, round, model, mmproj, options...
-    local label=$1 type=$2 round=$3 model=$4 mmproj=$5
-    shift 5
+ours() {                          # label, type, round, model, mmproj, tokens, options...
+    local label=$1 type=$2 round=$3 model=$4 mmproj=$5 tokens=$6
+    shift 6
     "$build/sparsevlm" bench -m "$model" --mmproj "$mmproj" -t "$threads" --tokens "$tokens" \
         --settings none --repeat 1 -n "$decoded" --json "$@" 2>/dev/null >"$dir/ours.json" || return
     local i t p d
@@ -104,8 +104,8 @@ for type in $types; do
     picture=models/samples/sample-06.png
     for ((round = 1; round <= rounds; round++)); do
         echo "$type round $round of $rounds" >&2
-        ours ours "$type" "$round" "$name.gguf" "$mmproj"
-        ours repacked "$type" "$round" "$name.gguf" "$mmproj" --repack
+        ours ours "$type" "$round" "$name.gguf" "$mmproj" "$tokens"
+        ours repacked "$type" "$round" "$name.gguf" "$mmproj" 32 --repack      # for decoding
         for engine in llama ik; do
             [ -n "${bin[$engine]:-}" ] && peer "$engine" "$type" "$round" "$name.gguf"
         done
