@@ -6,7 +6,8 @@
 # LLAMA_BUILD and IK_BUILD are build directories of the peers (made for this machine, Release,
 # native); "-" or an absent one is skipped with a message. BUILD is ours (./build). Model pairs of
 # LLaVA-1.5-7B's shape with random weights are made in DIR (./build/models) when they are not
-# there. TYPES is a list like "Q4_0 Q4_K_M Q8_0", TOKENS one like 32,192,256,640. -e also measures picture to first word.
+# there. TYPES is a list like "Q4_0 Q4_K_M Q8_0", TOKENS one like 32,192,256,640 ("": neither
+# prefill nor decoding). -e also measures picture to first word.
 # Prints one line a figure: medians of the rounds with least and most, and ratios taken within rounds.
 set -u
 build=build rounds=5 threads=$(getconf _NPROCESSORS_ONLN) dir= types="Q4_0" end_to_end=0 tokens=192,640 decoded=16
@@ -20,7 +21,7 @@ while getopts b:r:t:w:T:p:n:e o; do
     p) tokens=$OPTARG ;;
     n) decoded=$OPTARG ;;
     e) end_to_end=1 ;;
-    *) sed -n '2,11s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+    *) sed -n '2,12s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
     esac
 done
 shift $((OPTIND - 1))
@@ -104,11 +105,13 @@ for type in $types; do
     picture=models/samples/sample-06.png
     for ((round = 1; round <= rounds; round++)); do
         echo "$type round $round of $rounds" >&2
-        ours ours "$type" "$round" "$name.gguf" "$mmproj" "$tokens"
-        ours repacked "$type" "$round" "$name.gguf" "$mmproj" 32 --repack      # for decoding
-        for engine in llama ik; do
-            [ -n "${bin[$engine]:-}" ] && peer "$engine" "$type" "$round" "$name.gguf"
-        done
+        if [ -n "$tokens" ]; then
+            ours ours "$type" "$round" "$name.gguf" "$mmproj" "$tokens"
+            ours repacked "$type" "$round" "$name.gguf" "$mmproj" 32 --repack      # for decoding
+            for engine in llama ik; do
+                [ -n "${bin[$engine]:-}" ] && peer "$engine" "$type" "$round" "$name.gguf"
+            done
+        fi
         [ "$end_to_end" = 1 ] || continue
         first_word_ours "ours none" "$type" "$round" "$name.gguf" "$mmproj" "$picture" --prune none
         first_word_ours "ours 192" "$type" "$round" "$name.gguf" "$mmproj" "$picture" --retain 192
