@@ -9,7 +9,6 @@
 
 enum {
     DEFAULT_FRAMES = 8, MAX_FRAMES = 1024,
-    DEFAULT_CTX = 4096,           /* the library's, where a model has more */
     TEXT_ROWS = 256               /* left for words where frames are to fill the context */
 };
 
@@ -92,8 +91,8 @@ static int frames_that_fit(int n, const cli_pictures *p, const svlm_model *model
     SVLM_INIT(&info);
     if (svlm_model_get_info(model, &info) || info.n_image_tokens < 1)
         return n;
-    int room = o->n_ctx ? o->n_ctx : info.n_ctx < DEFAULT_CTX ? info.n_ctx : DEFAULT_CTX;
-    room -= TEXT_ROWS;
+    int usual = info.n_ctx < SVLM_DEFAULT_CTX ? info.n_ctx : SVLM_DEFAULT_CTX;
+    int room = (o->n_ctx ? o->n_ctx : usual) - TEXT_ROWS;
     for (int i = 0; i < p->n; i++)
         room -= svlm_features_n_rows(p->picture[i].features);
     int fit = room / info.n_image_tokens;

@@ -14,10 +14,12 @@ extern "C" {
 
 typedef struct svlm_chat svlm_chat;
 
+enum { SVLM_DEFAULT_CTX = 4096 };
+
 typedef struct svlm_chat_options {
     size_t size;
     int n_ctx;                    /* rows, prompt and answers of all turns together;
-                                     0: the model's, at most 4096                   */
+                                     0: the model's, at most SVLM_DEFAULT_CTX       */
     const svlm_hook *hook;        /* copied; the chat owns hook->user from success on;
                                      NULL: no pruning                               */
     const char *template_name;    /* NULL: what the file asks for                   */

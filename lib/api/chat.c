@@ -4,7 +4,6 @@
 #include "base/alloc.h"
 #include "base/options.h"
 
-enum { DEFAULT_CTX = 4096 };
 static const size_t default_reuse_bytes = (size_t)256 << 20;
 
 /* The flag is the one thing a const chat may change: it guards the rest. */
@@ -34,7 +33,7 @@ static svlm_status read_options(svlm_chat_options *o, const svlm_model *m,
         return sv_fail(err, SVLM_ERR_ARG, "n_ctx is %d and max_tokens is %d: neither may be "
                        "negative", o->n_ctx, o->max_tokens);
     if (!o->n_ctx)
-        o->n_ctx = m->llm.n_ctx < DEFAULT_CTX ? m->llm.n_ctx : DEFAULT_CTX;
+        o->n_ctx = m->llm.n_ctx < SVLM_DEFAULT_CTX ? m->llm.n_ctx : SVLM_DEFAULT_CTX;
     if (o->n_ctx > m->llm.n_ctx)
         sv_logf(&m->log, SVLM_LOG_WARNING, "a context of %d rows, but the model was trained "
                 "with %d", o->n_ctx, m->llm.n_ctx);
